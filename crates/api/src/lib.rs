@@ -1,0 +1,1 @@
+//! JSON requests and responses of the HTTP API of sponte.

@@ -1,0 +1,1 @@
+//! A private Bitcoin regtest chain in memory behind the JSON-RPC of bitcoind.

@@ -1,0 +1,1 @@
+//! The decisions of a sponte node, sans-IO.

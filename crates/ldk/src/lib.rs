@@ -1,0 +1,1 @@
+//! An embedded Lightning node on LDK as a backend of sponte.

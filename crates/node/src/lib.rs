@@ -1,0 +1,1 @@
+//! The loop that joins engine, store and one backend.

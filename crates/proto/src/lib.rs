@@ -1,0 +1,1 @@
+//! Units, records and identifiers of spontaneous Lightning payments.

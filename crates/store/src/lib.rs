@@ -1,0 +1,1 @@
+//! The memory of a sponte node: one writer, one transaction per batch.

@@ -1,0 +1,1 @@
+//! Nodes by name for the scenarios of sponte.
