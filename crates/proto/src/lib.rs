@@ -1,1 +1,28 @@
-//! Units, records and identifiers of spontaneous Lightning payments.
+//! Units, identifiers and records of spontaneous Lightning payments.
+//!
+//! The bottom of the crate graph: bytes and types, and nothing else. No I/O, no clock, no
+//! randomness, no Lightning implementation.
+//!
+//! ```
+//! use sponte_proto::{Msat, Record, Records};
+//!
+//! let amount: Msat = "50sat".parse()?;
+//! assert_eq!(amount, Msat::from_sat(50).expect("small"));
+//!
+//! let mut records = Records::new();
+//! records.insert(Record::new(34_349_334, b"hello".to_vec())?)?;
+//! assert_eq!(Records::decode(&records.encode())?, records);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod amount;
+mod ids;
+mod records;
+mod tlv;
+mod units;
+
+pub use amount::ParseAmountError;
+pub use ids::{ChannelId, HexError, NodeId, PaymentHash, PaymentId, Preimage, Txid, hex, unhex};
+pub use records::{CUSTOM_RECORD_MIN, KEYSEND_RECORD, Record, RecordError, Records, TEXT_RECORD};
+pub use tlv::{TlvError, read_bigsize, write_bigsize};
+pub use units::{BlockHeight, CltvExpiry, CltvExpiryDelta, Msat, Sat, Timestamp};
