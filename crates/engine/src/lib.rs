@@ -1,1 +1,2 @@
 //! The decisions of a sponte node, sans-IO.
+pub mod commit;
