@@ -1,0 +1,194 @@
+//! The ledger held against itself.
+
+use crate::error::StoreError;
+use rusqlite::{Connection, Row};
+use sponte_engine::commit::Account;
+use sponte_proto::hex;
+use std::collections::BTreeMap;
+
+/// Each deviation, one line.
+pub(crate) fn run(conn: &Connection) -> Result<Vec<String>, StoreError> {
+    let mut deviations = vec![];
+    file(conn, &mut deviations)?;
+    accounts(conn, &mut deviations)?;
+    settled_payments(conn, &mut deviations)?;
+    failed_payments(conn, &mut deviations)?;
+    ended_payments(conn, &mut deviations)?;
+    parts(conn, &mut deviations)?;
+    Ok(deviations)
+}
+
+/// Balances, of one account or the sum of all. Wide enough for any number of transfers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Sums {
+    posted_msat: i128,
+    pending_in_msat: i128,
+    pending_out_msat: i128,
+}
+
+fn file(conn: &Connection, deviations: &mut Vec<String>) -> Result<(), StoreError> {
+    collect(conn, "PRAGMA quick_check", deviations, |row| {
+        let found: String = row.get(0)?;
+        Ok((found != "ok").then(|| format!("file: {}", found.replace('\n', " "))))
+    })?;
+    collect(conn, "PRAGMA foreign_key_check", deviations, |row| {
+        let (table, parent): (String, String) = (row.get(0)?, row.get(2)?);
+        Ok(Some(format!("{table}: a row belongs to one of {parent} that is not there")))
+    })
+}
+
+fn accounts(conn: &Connection, deviations: &mut Vec<String>) -> Result<(), StoreError> {
+    let computed = computed_sums(conn)?;
+    let mut total = Sums::default();
+    let mut select =
+        conn.prepare("SELECT id, name, posted_msat, pending_in_msat, pending_out_msat FROM accounts")?;
+    let mut rows = select.query([])?;
+    while let Some(row) = rows.next()? {
+        let (id, name): (i64, String) = (row.get(0)?, row.get(1)?);
+        let kept = Sums {
+            posted_msat: row.get::<_, i64>(2)?.into(),
+            pending_in_msat: row.get::<_, i64>(3)?.into(),
+            pending_out_msat: row.get::<_, i64>(4)?.into(),
+        };
+        let of_transfers = computed.get(&id).copied().unwrap_or_default();
+        let fields = [
+            ("posted", kept.posted_msat, of_transfers.posted_msat),
+            ("pending in", kept.pending_in_msat, of_transfers.pending_in_msat),
+            ("pending out", kept.pending_out_msat, of_transfers.pending_out_msat),
+        ];
+        for (what, kept, computed) in fields.into_iter().filter(|(_, kept, computed)| kept != computed) {
+            deviations.push(format!("account {name}: {what} is {kept} msat, its transfers say {computed}"));
+        }
+        total.posted_msat += kept.posted_msat;
+        total.pending_in_msat += kept.pending_in_msat;
+        total.pending_out_msat += kept.pending_out_msat;
+    }
+    if total.posted_msat != 0 {
+        deviations.push(format!("accounts: posted balances sum to {} msat, not zero", total.posted_msat));
+    }
+    let pending_msat = total.pending_in_msat - total.pending_out_msat;
+    if pending_msat != 0 {
+        deviations.push(format!("accounts: pending balances sum to {pending_msat} msat, not zero"));
+    }
+    Ok(())
+}
+
+/// What the transfers make of each account.
+fn computed_sums(conn: &Connection) -> Result<BTreeMap<i64, Sums>, StoreError> {
+    let mut sums = BTreeMap::<i64, Sums>::new();
+    let mut select = conn.prepare(
+        "SELECT debit, credit, amount_msat, state = 'posted' FROM transfers WHERE state <> 'void'",
+    )?;
+    let mut rows = select.query([])?;
+    while let Some(row) = rows.next()? {
+        let (debit, credit): (i64, i64) = (row.get(0)?, row.get(1)?);
+        let msat = i128::from(row.get::<_, i64>(2)?);
+        if row.get(3)? {
+            sums.entry(debit).or_default().posted_msat -= msat;
+            sums.entry(credit).or_default().posted_msat += msat;
+        } else {
+            sums.entry(debit).or_default().pending_out_msat += msat;
+            sums.entry(credit).or_default().pending_in_msat += msat;
+        }
+    }
+    Ok(sums)
+}
+
+/// What the posted transfers of each payment in `state` move to an account, as columns.
+fn moved(state: &str) -> String {
+    let to = |account: Account| {
+        format!(
+            "coalesce((SELECT sum(CASE a.id WHEN t.credit THEN t.amount_msat ELSE -t.amount_msat END)
+              FROM accounts a CROSS JOIN transfers t INDEXED BY transfers_payment
+                ON t.payment = payments.id AND t.state = 'posted'
+               AND a.id IN (t.debit, t.credit) AND t.debit <> t.credit
+              WHERE a.name = '{}'), 0)",
+            account.name()
+        )
+    };
+    format!(
+        "SELECT id, CASE direction WHEN 'in' THEN -amount_msat ELSE amount_msat END AS amount_msat,
+                fee_msat, {} AS world_msat, {} AS fees_msat
+         FROM payments WHERE state = '{state}'",
+        to(Account::World),
+        to(Account::FeesPaid)
+    )
+}
+
+fn settled_payments(conn: &Connection, deviations: &mut Vec<String>) -> Result<(), StoreError> {
+    let sql = format!(
+        "SELECT * FROM ({}) WHERE world_msat <> amount_msat OR fees_msat <> fee_msat",
+        moved("settled")
+    );
+    collect(conn, &sql, deviations, |row| {
+        Ok(Some(format!(
+            "payment {}: settled for {} msat and a fee of {} msat, its transfers say {} and {}",
+            id(row)?,
+            row.get::<_, i64>(1)?,
+            row.get::<_, i64>(2)?,
+            row.get::<_, i64>(3)?,
+            row.get::<_, i64>(4)?,
+        )))
+    })
+}
+
+fn failed_payments(conn: &Connection, deviations: &mut Vec<String>) -> Result<(), StoreError> {
+    let sql = format!("SELECT * FROM ({}) WHERE world_msat <> 0 OR fees_msat <> 0", moved("failed"));
+    collect(conn, &sql, deviations, |row| {
+        Ok(Some(format!(
+            "payment {}: failed, its transfers moved {} msat and a fee of {} msat",
+            id(row)?,
+            row.get::<_, i64>(3)?,
+            row.get::<_, i64>(4)?,
+        )))
+    })
+}
+
+fn ended_payments(conn: &Connection, deviations: &mut Vec<String>) -> Result<(), StoreError> {
+    let sql = "SELECT p.id, p.state, t.key
+               FROM transfers t INDEXED BY transfers_pending CROSS JOIN payments p ON p.id = t.payment
+               WHERE t.state = 'pending' AND p.state <> 'pending'";
+    collect(conn, sql, deviations, |row| {
+        let (state, key): (String, String) = (row.get(1)?, row.get(2)?);
+        Ok(Some(format!("payment {}: {state}, but transfer `{key}` is pending", id(row)?)))
+    })
+}
+
+fn parts(conn: &Connection, deviations: &mut Vec<String>) -> Result<(), StoreError> {
+    let sql = "SELECT * FROM (
+                   SELECT id, amount_msat, fee_msat,
+                       (SELECT coalesce(sum(x.amount_msat), 0) FROM parts x
+                        WHERE x.payment = payments.id AND x.state <> 'failed') AS parts_msat,
+                       (SELECT coalesce(sum(x.fee_msat), 0) FROM parts x
+                        WHERE x.payment = payments.id AND x.state <> 'failed') AS parts_fee_msat
+                   FROM payments WHERE state = 'settled')
+               WHERE parts_msat <> amount_msat OR parts_fee_msat <> fee_msat";
+    collect(conn, sql, deviations, |row| {
+        Ok(Some(format!(
+            "payment {}: settled for {} msat and a fee of {} msat, its parts sum to {} and {}",
+            id(row)?,
+            row.get::<_, i64>(1)?,
+            row.get::<_, i64>(2)?,
+            row.get::<_, i64>(3)?,
+            row.get::<_, i64>(4)?,
+        )))
+    })
+}
+
+fn collect(
+    conn: &Connection,
+    sql: &str,
+    deviations: &mut Vec<String>,
+    line: impl Fn(&Row<'_>) -> rusqlite::Result<Option<String>>,
+) -> Result<(), StoreError> {
+    let mut select = conn.prepare(sql)?;
+    for found in select.query_map([], line)? {
+        deviations.extend(found?);
+    }
+    Ok(())
+}
+
+/// The payment's id, whatever bytes stand there.
+fn id(row: &Row<'_>) -> rusqlite::Result<String> {
+    Ok(hex(row.get_ref(0)?.as_blob()?))
+}

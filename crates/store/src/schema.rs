@@ -1,0 +1,102 @@
+//! The database file: whose it is, how old, and how connections to it are set up.
+
+use crate::error::{OpenError, StoreError};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+use std::path::Path;
+use std::time::Duration;
+
+/// Says in the file's header that it is ours: "spnt".
+const APPLICATION_ID: i32 = 0x7370_6e74;
+
+/// One after the other; the file's `user_version` counts those that are done.
+const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_ledger.sql")];
+
+/// Longer than a checkpoint takes; only another program on the file could hold it so long.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// What stays of the log when it starts anew, however large it was.
+const LOG_SIZE_LIMIT_BYTES: u32 = 64 << 20;
+/// Pages of a large batch stay in memory until its commit.
+const WRITER_CACHE_KIB: i32 = 32 << 10;
+const STATEMENTS: usize = 64;
+
+/// The writer's connection, the schema brought up to date.
+pub(crate) fn open_writer(file: &Path) -> Result<Connection, OpenError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut conn = Connection::open_with_flags(file, flags).map_err(|e| unreadable(file, e))?;
+    conn.busy_timeout(BUSY_TIMEOUT).map_err(|e| unreadable(file, e))?;
+    // Before anything is written: a file that is not ours stays as it is.
+    let version = version(&conn, file)?;
+    set_up(&conn).map_err(|e| unreadable(file, e))?;
+    migrate(&mut conn, version).map_err(|e| unreadable(file, e))?;
+    Ok(conn)
+}
+
+/// A connection that cannot write. The file is one that [`open_writer`] has seen.
+pub(crate) fn open_reader(file: &Path) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(file, flags)?;
+    conn.busy_timeout(BUSY_TIMEOUT)?;
+    conn.set_prepared_statement_cache_capacity(STATEMENTS);
+    Ok(conn)
+}
+
+fn set_up(conn: &Connection) -> rusqlite::Result<()> {
+    conn.pragma_update(None, "journal_mode", "wal")?;
+    // Each commit is on the disk before it returns.
+    conn.pragma_update(None, "synchronous", "full")?;
+    conn.pragma_update(None, "foreign_keys", true)?;
+    conn.pragma_update(None, "journal_size_limit", LOG_SIZE_LIMIT_BYTES)?;
+    // Negative: KiB instead of pages.
+    conn.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
+    conn.set_prepared_statement_cache_capacity(STATEMENTS);
+    Ok(())
+}
+
+/// How many migrations are done; zero for a new file, and for one whose creation was cut short.
+fn version(conn: &Connection, file: &Path) -> Result<usize, OpenError> {
+    let number = |sql: &str| conn.query_row(sql, [], |row| row.get::<_, i32>(0));
+    let header = || -> rusqlite::Result<(i32, i32, i32)> {
+        Ok((
+            number("PRAGMA application_id")?,
+            number("PRAGMA user_version")?,
+            number("SELECT count(*) FROM sqlite_schema")?,
+        ))
+    };
+    let (application, version, objects) = header().map_err(|e| unreadable(file, e))?;
+    let foreign = || OpenError::Unreadable { file: file.into(), why: "it is another program's".into() };
+    match application {
+        0 if version == 0 && objects == 0 => return Ok(0),
+        APPLICATION_ID => {}
+        _ => return Err(foreign()),
+    }
+    let version = u32::try_from(version).map_err(|_| foreign())?;
+    let known = u32::try_from(MIGRATIONS.len()).expect("few migrations");
+    if version > known {
+        return Err(OpenError::Newer { file: file.into(), found: version, known });
+    }
+    Ok(version as usize)
+}
+
+/// All of it in one transaction, the header's numbers included: a crash leaves the file as it
+/// was, and the next start goes on from there.
+fn migrate(conn: &mut Connection, done: usize) -> rusqlite::Result<()> {
+    if done == MIGRATIONS.len() {
+        return Ok(());
+    }
+    let transaction = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    for sql in &MIGRATIONS[done..] {
+        transaction.execute_batch(sql)?;
+    }
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.pragma_update(None, "user_version", MIGRATIONS.len() as u32)?;
+    transaction.commit()
+}
+
+fn unreadable(file: &Path, error: rusqlite::Error) -> OpenError {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+            OpenError::Unreadable { file: file.to_owned(), why: error.to_string() }
+        }
+        _ => OpenError::Store(error.into()),
+    }
+}
