@@ -1,0 +1,142 @@
+//! Scripts as bitcoind shows them.
+
+use bitcoin::hex::DisplayHex;
+use bitcoin::script::{Instruction, read_scriptint_non_minimal};
+use bitcoin::{Address, Network, Script, WitnessVersion};
+use serde_json::{Value, json};
+
+/// The `scriptPubKey` object of an output.
+pub(super) fn script_pubkey(script: &Script) -> Value {
+    let address = Address::from_script(script, Network::Regtest).ok();
+    let inner = match &address {
+        Some(address) => format!("addr({address})"),
+        None => format!("raw({})", script.to_hex_string()),
+    };
+    let mut json = json!({
+        "asm": asm(script),
+        "desc": format!("{inner}#{}", descriptor_checksum(&inner)),
+        "hex": script.to_hex_string(),
+    });
+    if let Some(address) = address {
+        json["address"] = json!(address.to_string());
+    }
+    json["type"] = json!(type_name(script));
+    json
+}
+
+/// bitcoind's name for the kind of a script.
+fn type_name(script: &Script) -> &'static str {
+    match script.witness_version() {
+        Some(WitnessVersion::V0) if script.is_p2wpkh() => return "witness_v0_keyhash",
+        Some(WitnessVersion::V0) if script.is_p2wsh() => return "witness_v0_scripthash",
+        Some(WitnessVersion::V0) => return "nonstandard",
+        Some(WitnessVersion::V1) if script.is_p2tr() => return "witness_v1_taproot",
+        Some(WitnessVersion::V1) if script.as_bytes() == PAY_TO_ANCHOR => return "anchor",
+        Some(_) => return "witness_unknown",
+        None => {}
+    }
+    if script.is_p2pk() {
+        "pubkey"
+    } else if script.is_p2pkh() {
+        "pubkeyhash"
+    } else if script.is_p2sh() {
+        "scripthash"
+    } else if script.is_multisig() {
+        "multisig"
+    } else if script.is_op_return() && pushes_only_after_first(script) {
+        "nulldata"
+    } else {
+        "nonstandard"
+    }
+}
+
+const PAY_TO_ANCHOR: [u8; 4] = [0x51, 0x02, 0x4e, 0x73];
+
+fn pushes_only_after_first(script: &Script) -> bool {
+    Script::from_bytes(&script.as_bytes()[1..]).is_push_only()
+}
+
+/// A script in words: data in hex, short data as numbers.
+pub(super) fn asm(script: &Script) -> String {
+    let words = script.instructions().map(|instruction| match instruction {
+        Ok(Instruction::PushBytes(bytes)) if bytes.len() <= 4 => read_scriptint_non_minimal(bytes.as_bytes())
+            .map_or_else(|_| bytes.as_bytes().to_lower_hex_string(), |n| n.to_string()),
+        Ok(Instruction::PushBytes(bytes)) => bytes.as_bytes().to_lower_hex_string(),
+        Ok(Instruction::Op(op)) => opcode_name(op),
+        Err(_) => "[error]".to_owned(),
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+fn opcode_name(op: bitcoin::Opcode) -> String {
+    let name = op.to_string();
+    match name.as_str() {
+        "OP_PUSHNUM_NEG1" => "-1".to_owned(),
+        "OP_CLTV" => "OP_CHECKLOCKTIMEVERIFY".to_owned(),
+        "OP_CSV" => "OP_CHECKSEQUENCEVERIFY".to_owned(),
+        _ => name.strip_prefix("OP_PUSHNUM_").map_or(name.clone(), str::to_owned),
+    }
+}
+
+/// The eight characters that guard a descriptor (BIP 380).
+fn descriptor_checksum(descriptor: &str) -> String {
+    const INPUT: &str = "0123456789()[],'/*abcdefgh@:$%{}IJKLMNOPQRSTUVWXYZ&+-.;<=>?!^_|~\
+                         ijklmnopqrstuvwxyzABCDEFGH`#\"\\ ";
+    const OUTPUT: &[u8; 32] = b"qpzry9x8gf2tvdw0s3jn54khce6mua7l";
+    let mut state = 1;
+    let (mut class, mut count) = (0, 0);
+    for position in descriptor.chars().filter_map(|c| INPUT.find(c)) {
+        let position = position as u64;
+        state = polymod(state, position & 31);
+        class = class * 3 + (position >> 5);
+        count += 1;
+        if count == 3 {
+            state = polymod(state, class);
+            (class, count) = (0, 0);
+        }
+    }
+    if count > 0 {
+        state = polymod(state, class);
+    }
+    for _ in 0..8 {
+        state = polymod(state, 0);
+    }
+    state ^= 1;
+    (0..8).map(|i| char::from(OUTPUT[(state >> (5 * (7 - i)) & 31) as usize])).collect()
+}
+
+fn polymod(state: u64, value: u64) -> u64 {
+    const GENERATOR: [u64; 5] =
+        [0xf5_dee5_1989, 0xa9_fdca_3312, 0x1b_ab10_e32d, 0x37_06b1_677a, 0x64_4d62_6ffd];
+    let top = state >> 35;
+    let mixed = (state & 0x7_ffff_ffff) << 5 ^ value;
+    GENERATOR
+        .iter()
+        .enumerate()
+        .filter(|(bit, _)| top >> bit & 1 == 1)
+        .fold(mixed, |state, (_, generator)| state ^ generator)
+}
+
+#[cfg(test)]
+mod tests {
+    use bitcoin::ScriptBuf;
+
+    use super::*;
+
+    #[test]
+    fn checksum_of_a_published_descriptor() {
+        // BIP 380, test vectors.
+        assert_eq!(descriptor_checksum("raw(deadbeef)"), "89f8spxm");
+    }
+
+    #[test]
+    fn asm_reads_like_bitcoind() {
+        let script = ScriptBuf::from_hex("5221aa").expect("hex");
+        assert_eq!(asm(&script), "2 [error]");
+        let anchor = ScriptBuf::from_bytes(PAY_TO_ANCHOR.to_vec());
+        assert_eq!(asm(&anchor), "1 29518");
+        assert_eq!(type_name(&anchor), "anchor");
+        let csv = ScriptBuf::from_hex("60b275").expect("hex");
+        assert_eq!(asm(&csv), "16 OP_CHECKSEQUENCEVERIFY OP_DROP");
+    }
+}

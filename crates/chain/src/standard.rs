@@ -1,0 +1,96 @@
+//! Which valid transactions are relayed: the part of bitcoind's `IsStandardTx` that matters
+//! to wallets and channels. Version 3 (TRUC) and ephemeral dust are refused.
+
+use bitcoin::script::Instruction;
+use bitcoin::{Script, Transaction, Weight, WitnessVersion};
+
+use crate::coins::Coin;
+use crate::policy::Policy;
+use crate::reject::Reason;
+
+/// The smallest transaction without witness: shorter ones look like inner merkle nodes.
+const MIN_NONWITNESS_SIZE: usize = 65;
+/// The longest script of a data output.
+const MAX_DATA_OUTPUT_SIZE: usize = 83;
+/// The longest script of a spending input.
+const MAX_SCRIPT_SIG_SIZE: usize = 1650;
+/// The most keys of a multisig script that is not hashed.
+const MAX_BARE_KEYS: usize = 3;
+
+/// # Errors
+/// The reason in the words of bitcoind, such as `dust`.
+pub(crate) fn check_standard(tx: &Transaction, policy: &Policy) -> Result<(), Reason> {
+    if !tx.version.is_standard() {
+        return Err(Reason::new("version"));
+    }
+    if tx.weight() > Weight::from_wu(400_000) {
+        return Err(Reason::new("tx-size"));
+    }
+    if tx.base_size() < MIN_NONWITNESS_SIZE {
+        return Err(Reason::new("tx-size-small"));
+    }
+    for input in &tx.input {
+        if input.script_sig.len() > MAX_SCRIPT_SIG_SIZE {
+            return Err(Reason::new("scriptsig-size"));
+        }
+        if !input.script_sig.is_push_only() {
+            return Err(Reason::new("scriptsig-not-pushonly"));
+        }
+    }
+    check_outputs(tx, policy)
+}
+
+/// # Errors
+/// `bad-txns-nonstandard-inputs` for a spend of an output that relay does not know.
+pub(crate) fn check_spent(spent: &[Coin]) -> Result<(), Reason> {
+    let is_known = |script: &Script| {
+        let version = script.witness_version();
+        has_standard_type(script) && version.is_none_or(|v| v == WitnessVersion::V0 || script.is_p2tr())
+    };
+    if spent.iter().all(|coin| is_known(&coin.output.script_pubkey)) {
+        Ok(())
+    } else {
+        Err(Reason::new("bad-txns-nonstandard-inputs"))
+    }
+}
+
+fn check_outputs(tx: &Transaction, policy: &Policy) -> Result<(), Reason> {
+    let mut data_outputs = 0;
+    for output in &tx.output {
+        let script = &output.script_pubkey;
+        if is_data_output(script) {
+            data_outputs += 1;
+        } else if !has_standard_type(script) {
+            return Err(Reason::new("scriptpubkey"));
+        } else if output.value < script.minimal_non_dust_custom(policy.dust_relay_fee) {
+            return Err(Reason::new("dust"));
+        }
+    }
+    if data_outputs > 1 {
+        return Err(Reason::new("multi-op-return"));
+    }
+    Ok(())
+}
+
+fn has_standard_type(script: &Script) -> bool {
+    script.is_p2pk()
+        || script.is_p2pkh()
+        || script.is_p2sh()
+        || script.is_witness_program() && !is_short_v0_program(script)
+        || script.is_multisig() && script.instructions().count() <= MAX_BARE_KEYS + 3
+}
+
+/// Version 0 has two lengths; any other can never be spent.
+fn is_short_v0_program(script: &Script) -> bool {
+    script.as_bytes().first() == Some(&0) && !script.is_p2wpkh() && !script.is_p2wsh()
+}
+
+fn is_data_output(script: &Script) -> bool {
+    script.is_op_return()
+        && script.len() <= MAX_DATA_OUTPUT_SIZE
+        && script.instructions().skip(1).all(|instruction| match instruction {
+            Ok(Instruction::PushBytes(_)) => true,
+            Ok(Instruction::Op(op)) => op.to_u8() <= bitcoin::opcodes::all::OP_PUSHNUM_16.to_u8(),
+            Err(_) => false,
+        })
+}
