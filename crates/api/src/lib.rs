@@ -1,1 +1,80 @@
-//! JSON requests and responses of the HTTP API of sponte.
+//! JSON requests and responses of the HTTP API of sponte, version 1.
+//!
+//! Every path starts with `/v1`; every request carries `Authorization: Bearer <token>`; every
+//! body and answer is JSON. Amounts are integers whose names end in `_msat` or `_sat`, times are
+//! integers that end in `_ms` (milliseconds since the Unix epoch), identifiers and bytes are hex.
+//! A request with a field that does not exist is refused: a misspelt limit must not be ignored.
+//!
+//! | method and path | body or query | answer |
+//! |---|---|---|
+//! | `GET /v1/info` | | [`Info`] |
+//! | `POST /v1/pay` | [`PayRequest`]; `?wait_ms=` | [`PaymentDetail`] |
+//! | `GET /v1/payments` | [`PaymentsQuery`] | [`Payments`] |
+//! | `GET /v1/payments/{id}` | `?wait_ms=` | [`PaymentDetail`] |
+//! | `GET /v1/wallet/balance` | | [`WalletBalance`] |
+//! | `POST /v1/wallet/address` | | [`WalletAddress`] |
+//! | `POST /v1/wallet/send` | [`WalletSendRequest`] | [`WalletSent`] |
+//! | `GET /v1/channels` | | [`Channels`] |
+//! | `POST /v1/channels` | [`OpenChannelRequest`] | [`ChannelOpened`] |
+//! | `POST /v1/channels/{id}/close` | [`CloseChannelRequest`] | [`Empty`] |
+//! | `GET /v1/peers` | | [`Peers`] |
+//! | `POST /v1/peers` | [`ConnectRequest`] | [`Empty`] |
+//! | `DELETE /v1/peers/{id}` | | [`Empty`] |
+//! | `GET /v1/events` | [`EventsQuery`] | [`Events`] |
+//! | `GET /v1/audit` | | [`AuditReport`] |
+//!
+//! A request that is refused is answered with an [`ErrorBody`] and the status of its [`Code`].
+//! A payment that fails is no such error: it is answered as a payment whose state is `failed`,
+//! with the reason in it.
+//!
+//! `wait_ms` holds the answer back until the payment has ended or the time is over, at most
+//! [`MAX_WAIT_MS`]; of events, until there is one.
+//!
+//! This crate is types (and, behind feature `client`, a client); it knows no node and no server.
+
+mod audit;
+mod channels;
+#[cfg(feature = "client")]
+mod client;
+mod code;
+mod error;
+mod events;
+mod info;
+mod json;
+mod payments;
+mod peers;
+mod records;
+mod wallet;
+
+pub use audit::{AccountBalance, AuditReport, Finding};
+pub use channels::{
+    Channel, ChannelOpened, ChannelState, Channels, CloseChannelRequest, OpenChannelRequest, short_channel_id,
+};
+#[cfg(feature = "client")]
+pub use client::{Client, ClientError};
+pub use code::Code;
+pub use error::{ErrorBody, ErrorDetail};
+pub use events::{Event, Events, EventsQuery};
+pub use info::{Info, Warning};
+pub use payments::{
+    Attempt, Direction, Failure, Kind, Part, PayRequest, Payment, PaymentDetail, Payments, PaymentsQuery,
+    State, WaitQuery,
+};
+pub use peers::{ConnectRequest, Peer, Peers};
+pub use records::{Record, RecordError, RecordInput};
+pub use wallet::{WalletAddress, WalletBalance, WalletSendRequest, WalletSent};
+
+use serde::{Deserialize, Serialize};
+
+/// The longest time that one request may wait, in milliseconds.
+pub const MAX_WAIT_MS: u64 = 60_000;
+/// The largest body of a request, in bytes: records fit into one onion of 1,300 bytes.
+pub const MAX_BODY_BYTES: usize = 64 * 1024;
+/// Rows of a list when the request names no limit.
+pub const DEFAULT_LIMIT: u32 = 50;
+/// The most rows that one answer lists.
+pub const MAX_LIMIT: u32 = 1_000;
+
+/// `{}`: it is done, and there is nothing to say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Empty {}

@@ -1,0 +1,153 @@
+//! What can go wrong, as one table: word, HTTP status, exit code of the command.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+macro_rules! codes {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $word:literal, $status:tt, $exit:literal;)+) => {
+        /// What went wrong.
+        ///
+        /// The word stands in [`ErrorDetail`](crate::ErrorDetail); the status is the answer's;
+        /// the exit code is that of the command, which says more in one line on stderr. Codes
+        /// without a status arise in the command itself.
+        ///
+        /// | word | HTTP status | exit code |
+        /// |---|---|---|
+        $(#[doc = concat!("| `", $word, "` | ", stringify!($status), " | ", $exit, " |")])+
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[non_exhaustive]
+        pub enum Code {
+            $($(#[doc = $doc])+ #[serde(rename = $word)] $variant,)+
+        }
+
+        impl Code {
+            /// All of them, in the order of the table.
+            pub const ALL: &[Code] = &[$(Code::$variant),+];
+
+            /// The word in JSON.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Code::$variant => $word),+ }
+            }
+
+            /// The status of an HTTP answer; `None` for what only the command can say.
+            pub const fn http_status(self) -> Option<u16> {
+                match self { $(Code::$variant => codes!(@status $status)),+ }
+            }
+
+            /// The exit code of the command.
+            pub const fn exit_code(self) -> u8 {
+                match self { $(Code::$variant => $exit),+ }
+            }
+
+            /// What it means, in one line for people.
+            pub fn meaning(self) -> String {
+                let lines: &[&str] = match self { $(Code::$variant => &[$($doc),+]),+ };
+                lines.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ")
+            }
+        }
+    };
+    (@status none) => { None };
+    (@status $status:literal) => { Some($status) };
+}
+
+codes! {
+    /// Something that should not happen; the node's log says what.
+    Internal = "internal", 500, 1;
+    /// The command line is wrong; --help shows how it is written.
+    Usage = "usage", none, 2;
+    /// The request makes no sense, whatever the state of the node.
+    InvalidRequest = "invalid_request", 400, 2;
+    /// The body is JSON, but not that of this request.
+    Unprocessable = "unprocessable", 422, 2;
+    /// The path exists, but not with this method.
+    MethodNotAllowed = "method_not_allowed", 405, 2;
+    /// The body is larger than any request needs.
+    TooLarge = "too_large", 413, 2;
+    /// The body is not announced as application/json.
+    UnsupportedMediaType = "unsupported_media_type", 415, 2;
+    /// The token is missing or wrong.
+    Unauthorized = "unauthorized", 401, 3;
+    /// No such payment, channel, peer or path.
+    NotFound = "not_found", 404, 4;
+    /// The state does not allow it now: too little money, not connected.
+    Conflict = "conflict", 409, 5;
+    /// The payment's key was used before with other arguments.
+    KeyReused = "key_reused", 409, 6;
+    /// A peer did not answer, or refused.
+    Unavailable = "unavailable", 503, 7;
+    /// The node is starting, stopping or has too much to do.
+    Busy = "busy", 503, 8;
+    /// No node runs on this directory.
+    NoNode = "no_node", none, 10;
+    /// A setting is missing, wrong or contradicts another.
+    BadConfig = "bad_config", none, 11;
+    /// The directory holds no node yet.
+    NotInitialised = "not_initialised", none, 12;
+    /// The directory holds a node already, which is never overwritten.
+    AlreadyInitialised = "already_initialised", none, 13;
+    /// Another process uses the directory.
+    Locked = "locked", none, 14;
+    /// Another process listens on the port.
+    PortInUse = "port_in_use", none, 15;
+    /// bitcoind refuses the user, the password or the cookie, or serves another chain.
+    ChainRefused = "chain_refused", none, 16;
+    /// bitcoind did not answer at start.
+    ChainUnreachable = "chain_unreachable", none, 17;
+    /// The disk is full, broken or not writable; what was committed is kept.
+    Storage = "storage", none, 18;
+    /// The database is unreadable, or of a newer version.
+    Database = "database", none, 19;
+    /// The payment failed; its failure says why.
+    PaymentFailed = "payment_failed", none, 20;
+    /// The time is over while an HTLC is pending: the payment may still be paid.
+    StillInFlight = "still_in_flight", none, 21;
+    /// The books do not agree with the channels or with themselves.
+    AuditFailed = "audit_failed", none, 22;
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn words_are_unique_and_read_back() {
+        let words: BTreeSet<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
+        assert_eq!(words.len(), Code::ALL.len());
+        for code in Code::ALL {
+            let json = serde_json::to_string(code).expect("a word");
+            assert_eq!(json, format!("\"{code}\""));
+            assert_eq!(serde_json::from_str::<Code>(&json).expect("read back"), *code);
+        }
+    }
+
+    #[test]
+    fn no_code_exits_as_success_or_as_a_signal_would() {
+        for code in Code::ALL {
+            assert!((1..100).contains(&code.exit_code()), "{code}");
+            assert!(code.http_status().is_none_or(|status| (400..600).contains(&status)), "{code}");
+        }
+    }
+
+    #[test]
+    fn one_exit_code_per_trouble_that_a_script_may_meet() {
+        let mut seen = BTreeSet::new();
+        for code in Code::ALL.iter().filter(|code| code.exit_code() > 2) {
+            // A request that may be tried again unchanged later is one case.
+            assert!(seen.insert(code.exit_code()), "{code} shares its exit code");
+        }
+    }
+
+    #[test]
+    fn every_code_says_what_it_means() {
+        for code in Code::ALL {
+            assert!(code.meaning().ends_with('.'), "{code}: {}", code.meaning());
+        }
+    }
+}

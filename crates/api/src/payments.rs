@@ -1,0 +1,367 @@
+//! Payments: asking for one, listing them, one of them with its attempts and parts.
+
+use crate::{DEFAULT_LIMIT, Record, RecordInput, json};
+use serde::{Deserialize, Serialize};
+use sponte_proto::{ChannelId, Msat, NodeId, PaymentHash, PaymentId, Timestamp};
+
+/// `POST /v1/pay`. Answered once the payment is in the ledger; the same key with the same
+/// arguments is answered with the same payment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PayRequest {
+    /// Who is paid.
+    #[serde(with = "json::text")]
+    pub destination: NodeId,
+    /// What the destination gets.
+    #[serde(with = "json::msat")]
+    pub amount_msat: Msat,
+    /// The idempotency key: one key, one payment. Without it a fresh one is drawn, and a request
+    /// whose answer was lost cannot be repeated safely.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// What the routes may cost; 1% of the amount and at least 10 sat if it is not given.
+    #[serde(default, with = "json::msat_option", skip_serializing_if = "Option::is_none")]
+    pub max_fee_msat: Option<Msat>,
+    /// No attempt starts after so many milliseconds; 60,000 if it is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_ms: Option<u64>,
+    /// A chat message: record 34349334.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// Custom records.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub records: Vec<RecordInput>,
+}
+
+/// How long an answer may wait for what it is about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WaitQuery {
+    /// At most [`MAX_WAIT_MS`](crate::MAX_WAIT_MS); more counts as that.
+    #[serde(default)]
+    pub wait_ms: u64,
+}
+
+/// Which payments `GET /v1/payments` lists, newest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PaymentsQuery {
+    /// Only this way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub direction: Option<Direction>,
+    /// Only in this state.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<State>,
+    /// Only the one with this idempotency key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// Only what is older: [`Payments::next`] of the page before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<u64>,
+    /// How many; [`DEFAULT_LIMIT`] if it is not given, at most [`MAX_LIMIT`](crate::MAX_LIMIT).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+}
+
+impl PaymentsQuery {
+    /// How many rows are meant.
+    pub fn limit(&self) -> u32 {
+        self.limit.unwrap_or(DEFAULT_LIMIT).clamp(1, crate::MAX_LIMIT)
+    }
+}
+
+/// A page of payments.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Payments {
+    /// Newest first.
+    pub payments: Vec<Payment>,
+    /// For [`PaymentsQuery::before`], if there are older ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<u64>,
+}
+
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        pub enum $name { $($(#[$variant_doc])* #[serde(rename = $word)] $variant),+ }
+
+        impl $name {
+            /// The word in JSON.
+            pub const fn as_str(self) -> &'static str {
+                match self { $($name::$variant => $word),+ }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = String;
+
+            fn from_str(word: &str) -> Result<Self, String> {
+                match word {
+                    $($word => Ok($name::$variant),)+
+                    _ => Err(format!("`{word}` is none of {}", [$($word),+].join(", "))),
+                }
+            }
+        }
+    };
+}
+
+words! {
+    /// Which way a payment goes.
+    Direction {
+        /// To this node.
+        In = "in",
+        /// From this node.
+        Out = "out",
+    }
+}
+
+words! {
+    /// Where a payment, an attempt or a part stands.
+    State {
+        /// Neither paid nor failed yet.
+        Pending = "pending",
+        /// Irrevocably paid.
+        Settled = "settled",
+        /// Ended unpaid.
+        Failed = "failed",
+    }
+}
+
+words! {
+    /// How a spontaneous payment carries its preimage.
+    Kind {
+        /// bLIP-3.
+        Keysend = "keysend",
+    }
+}
+
+/// A payment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Payment {
+    /// Its id in the ledger.
+    #[serde(with = "json::text")]
+    pub id: PaymentId,
+    /// Which way.
+    pub direction: Direction,
+    /// How.
+    pub kind: Kind,
+    /// Where it stands.
+    pub state: State,
+    /// Its idempotency key, if it is an outgoing one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// Who is paid, if it is an outgoing one.
+    #[serde(default, with = "json::text_option", skip_serializing_if = "Option::is_none")]
+    pub destination: Option<NodeId>,
+    /// Without fees.
+    #[serde(with = "json::msat")]
+    pub amount_msat: Msat,
+    /// What the routes cost.
+    #[serde(with = "json::msat")]
+    pub fee_msat: Msat,
+    /// What they may cost, if it is an outgoing one.
+    #[serde(default, with = "json::msat_option", skip_serializing_if = "Option::is_none")]
+    pub max_fee_msat: Option<Msat>,
+    /// The current attempt's hash, or the received one.
+    #[serde(with = "json::text")]
+    pub hash: PaymentHash,
+    /// The proof, once it is settled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preimage_hex: Option<String>,
+    /// All custom records, even types and odd ones.
+    pub records: Vec<Record>,
+    /// Why it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+    /// How many attempts were made.
+    pub attempt_count: u32,
+    /// No attempt starts after it, if it is an outgoing one.
+    #[serde(default, with = "json::millis_option", skip_serializing_if = "Option::is_none")]
+    pub deadline_ms: Option<Timestamp>,
+    /// When it was asked for, or arrived.
+    #[serde(with = "json::millis")]
+    pub created_at_ms: Timestamp,
+    /// When it last changed.
+    #[serde(with = "json::millis")]
+    pub updated_at_ms: Timestamp,
+}
+
+impl Payment {
+    /// The chat message, if there is one that can be printed.
+    pub fn message(&self) -> Option<&str> {
+        let record = self.records.iter().find(|record| record.kind == sponte_proto::TEXT_RECORD)?;
+        record.text.as_deref()
+    }
+}
+
+/// Why a payment or an attempt failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// A word for programs, for example `no_route`.
+    pub code: String,
+    /// One line that says what to do next.
+    pub message: String,
+}
+
+/// A payment as a tree: its attempts, their parts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaymentDetail {
+    /// The payment.
+    #[serde(flatten)]
+    pub payment: Payment,
+    /// Attempts of an outgoing payment, first one first.
+    pub attempts: Vec<Attempt>,
+    /// Parts of an incoming payment.
+    pub parts: Vec<Part>,
+}
+
+impl PaymentDetail {
+    /// Whether an HTLC of it is pending: whatever the time, it may still be paid.
+    pub fn in_flight(&self) -> bool {
+        let parts = self.parts.iter().chain(self.attempts.iter().flat_map(|attempt| &attempt.parts));
+        self.payment.state == State::Pending && parts.into_iter().any(|part| part.state == State::Pending)
+    }
+}
+
+/// One try to pay, with a hash of its own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// Counts from 0.
+    pub number: u32,
+    /// Where it stands.
+    pub state: State,
+    /// Its hash.
+    #[serde(with = "json::text")]
+    pub hash: PaymentHash,
+    /// What its route costs.
+    #[serde(with = "json::msat")]
+    pub fee_msat: Msat,
+    /// Why it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+    /// When it started.
+    #[serde(with = "json::millis")]
+    pub created_at_ms: Timestamp,
+    /// When it last changed.
+    #[serde(with = "json::millis")]
+    pub updated_at_ms: Timestamp,
+    /// Its HTLCs.
+    pub parts: Vec<Part>,
+}
+
+/// One HTLC of a payment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// Counts from 0 within the attempt.
+    pub number: u32,
+    /// This node's channel.
+    #[serde(with = "json::text")]
+    pub channel: ChannelId,
+    /// What the destination gets of it.
+    #[serde(with = "json::msat")]
+    pub amount_msat: Msat,
+    /// What its route costs.
+    #[serde(with = "json::msat")]
+    pub fee_msat: Msat,
+    /// Where it stands.
+    pub state: State,
+    /// The nodes that an outgoing part passes, the destination last.
+    #[serde(with = "json::text_list")]
+    pub route: Vec<NodeId>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn part(state: State) -> Part {
+        Part {
+            number: 0,
+            channel: ChannelId::from_bytes([3; 32]),
+            amount_msat: Msat::from_sat(5).expect("small"),
+            fee_msat: Msat::ZERO,
+            state,
+            route: vec![format!("02{}", "11".repeat(32)).parse().expect("a node id")],
+        }
+    }
+
+    fn detail() -> PaymentDetail {
+        let payment = Payment {
+            id: PaymentId::from_bytes([1; 32]),
+            direction: Direction::Out,
+            kind: Kind::Keysend,
+            state: State::Pending,
+            key: Some("k".into()),
+            destination: None,
+            amount_msat: Msat::from_sat(5).expect("small"),
+            fee_msat: Msat::ZERO,
+            max_fee_msat: None,
+            hash: PaymentHash::from_bytes([2; 32]),
+            preimage_hex: None,
+            records: vec![Record::new(34_349_334, b"hi")],
+            failure: None,
+            attempt_count: 1,
+            deadline_ms: Some(Timestamp::from_millis(9)),
+            created_at_ms: Timestamp::from_millis(7),
+            updated_at_ms: Timestamp::from_millis(8),
+        };
+        let attempt = Attempt {
+            number: 0,
+            state: State::Pending,
+            hash: PaymentHash::from_bytes([2; 32]),
+            fee_msat: Msat::ZERO,
+            failure: None,
+            created_at_ms: Timestamp::from_millis(7),
+            updated_at_ms: Timestamp::from_millis(8),
+            parts: vec![part(State::Failed)],
+        };
+        PaymentDetail { payment, attempts: vec![attempt], parts: vec![] }
+    }
+
+    #[test]
+    fn a_tree_is_read_back() {
+        let detail = detail();
+        let json = serde_json::to_value(&detail).expect("plain data");
+        assert_eq!(json["amount_msat"], 5000);
+        assert_eq!(json["attempts"][0]["parts"][0]["channel"], "03".repeat(32));
+        assert_eq!(serde_json::from_value::<PaymentDetail>(json).expect("read back"), detail);
+        assert_eq!(detail.payment.message(), Some("hi"));
+    }
+
+    #[test]
+    fn only_a_pending_part_is_in_flight() {
+        let mut detail = detail();
+        assert!(!detail.in_flight());
+        detail.attempts[0].parts.push(part(State::Pending));
+        assert!(detail.in_flight());
+        detail.payment.state = State::Settled;
+        assert!(!detail.in_flight());
+    }
+
+    #[test]
+    fn a_request_is_read_strictly() {
+        let read = |json: &str| serde_json::from_str::<PayRequest>(json);
+        let id = format!("02{}", "11".repeat(32));
+        let good = format!(r#"{{"destination":"{id}","amount_msat":1}}"#);
+        assert_eq!(read(&good).expect("minimal").max_fee_msat, None);
+        let misspelt = format!(r#"{{"destination":"{id}","amount_msat":1,"max_fee":1}}"#);
+        assert!(read(&misspelt).expect_err("misspelt").to_string().contains("max_fee"));
+        let too_much = format!(r#"{{"destination":"{id}","amount_msat":{}}}"#, u64::MAX);
+        assert!(read(&too_much).expect_err("too much").to_string().contains("21,000,000"));
+        let wrong_id = r#"{"destination":"02","amount_msat":1}"#;
+        assert!(read(wrong_id).expect_err("wrong id").to_string().contains("66"));
+    }
+
+    #[test]
+    fn limits_are_kept_in_range() {
+        let limit = |limit| PaymentsQuery { limit, ..PaymentsQuery::default() }.limit();
+        assert_eq!((limit(None), limit(Some(0)), limit(Some(u32::MAX))), (50, 1, 1000));
+    }
+}
