@@ -82,9 +82,7 @@ impl Chain {
     /// Takes a transaction that has just been found acceptable: nothing may have happened to
     /// this chain since.
     pub(crate) fn admit(&mut self, acceptance: Acceptance, now: UnixTime) -> Txid {
-        for txid in acceptance.evicts {
-            self.mempool.remove_with_descendants(txid);
-        }
+        self.mempool.remove_all(&acceptance.evicts);
         let height = self.height();
         self.verified.insert(acceptance.tx.compute_wtxid());
         self.mempool.insert(acceptance.tx, acceptance.fee, now, height);

@@ -65,13 +65,13 @@ fn check_body(block: &Block) -> Result<(), Reason> {
     if block.txdata.is_empty() || too_long {
         return Err(Reason::with("bad-blk-length", "size limits failed"));
     }
-    if !block.check_merkle_root() {
-        return Err(Reason::with("bad-txnmrklroot", "hashMerkleRoot mismatch"));
-    }
     // A repeated tail of transactions has the same merkle root (CVE-2012-2459).
     let mut txids = HashSet::with_capacity(block.txdata.len());
     if !block.txdata.iter().all(|tx| txids.insert(tx.compute_txid())) {
         return Err(Reason::with("bad-txns-duplicate", "duplicate transaction"));
+    }
+    if !block.check_merkle_root() {
+        return Err(Reason::with("bad-txnmrklroot", "hashMerkleRoot mismatch"));
     }
     if !block.txdata[0].is_coinbase() {
         return Err(Reason::with("bad-cb-missing", "first tx is not coinbase"));

@@ -175,11 +175,9 @@ impl Mempool {
         self.entries.insert(txid, entry);
     }
 
-    /// Removes an entry and everything that spends it.
-    pub(crate) fn remove_with_descendants(&mut self, txid: Txid) {
-        for txid in self.with_descendants(BTreeSet::from([txid])) {
-            self.remove(&txid);
-        }
+    /// Removes entries; whatever spends them must be among them.
+    pub(crate) fn remove_all(&mut self, txids: &BTreeSet<Txid>) {
+        txids.iter().for_each(|txid| self.remove(txid));
     }
 
     /// Removes what a block confirmed, and what can no longer be confirmed because of it.
@@ -187,7 +185,8 @@ impl Mempool {
         self.remove(txid);
         for input in &tx.input {
             if let Some(conflict) = self.spender(&input.previous_output) {
-                self.remove_with_descendants(conflict);
+                let orphaned = self.with_descendants(BTreeSet::from([conflict]));
+                self.remove_all(&orphaned);
             }
         }
     }

@@ -9,7 +9,8 @@ use crate::policy::Policy;
 use crate::reject::BlockRejected;
 use crate::time::UnixTime;
 
-/// The blocks mined to the faucet at the start: twenty coins of 50 BTC are then mature.
+/// The blocks mined to the faucet at the start: the next block may then spend the first 21
+/// coins, 50 BTC each.
 pub const DEFAULT_PREMINE_BLOCKS: u32 = 120;
 
 /// What the faucet pays if no feerate is estimated.
@@ -27,8 +28,8 @@ pub struct Regtest {
 }
 
 impl Regtest {
-    /// A new chain whose first `premine_blocks` blocks pay the faucet. Their coins mature after
-    /// 100 more blocks, so 120 blocks make 20 coins that can be spent.
+    /// A new chain whose first `premine_blocks` blocks pay the faucet. A coin can be spent
+    /// in the 100th block after its own, so 120 blocks make 21 coins that can be sent at once.
     ///
     /// # Errors
     /// As [`Chain::mine`]: so many blocks that their times run two hours ahead of `now`.

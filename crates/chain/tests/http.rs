@@ -2,8 +2,9 @@
 
 use bitcoin::base64::Engine;
 use bitcoin::base64::engine::general_purpose::STANDARD;
+use bitcoin::consensus::encode::{deserialize_hex, serialize_hex};
 use bitcoin::hashes::Hash;
-use bitcoin::{Amount, BlockHash, OutPoint, Txid};
+use bitcoin::{Amount, BlockHash, OutPoint, Transaction, TxIn, TxOut, Txid};
 use lightning_block_sync::gossip::UtxoSource;
 use lightning_block_sync::rpc::RpcClient;
 use lightning_block_sync::{BlockData, BlockSource};
@@ -225,6 +226,53 @@ async fn errors_have_bitcoinds_codes_and_statuses() {
     assert!(message.starts_with("No such mempool or blockchain transaction"), "{message}");
     let amount = json!([client.faucet_address(), 20_000]);
     assert_eq!(client.error("sendtoaddress", amount).await.1, -6);
+}
+
+#[tokio::test]
+async fn refusals_of_a_raw_transaction() {
+    let client = Client::start().await;
+    let address = client.faucet_address();
+    let txid = client.result("sendtoaddress", json!([address, 1])).await;
+    let raw = client.result("getrawtransaction", json!([txid])).await;
+    let mined = client.result("generatetoaddress", json!([1, address])).await;
+    client.result("invalidateblock", json!([mined[0]])).await;
+    let good: Transaction = deserialize_hex(text(&raw)).expect("a transaction");
+
+    let mut forged = good.clone();
+    forged.output[0].value += Amount::from_sat(1);
+    let (status, code, message) = client.error("sendrawtransaction", json!([serialize_hex(&forged)])).await;
+    assert_eq!((status, code), (500, -26));
+    assert!(message.starts_with("insufficient fee, rejecting replacement"), "{message}");
+    let child = |vout, value_sat| {
+        let previous_output = OutPoint { txid: good.compute_txid(), vout };
+        let mut child = good.clone();
+        child.input = vec![TxIn { previous_output, ..good.input[0].clone() }];
+        child.output = vec![TxOut { value: Amount::from_sat(value_sat), ..good.output[0].clone() }];
+        json!([serialize_hex(&child)])
+    };
+    let (_, code, message) = client.error("sendrawtransaction", child(0, 99_990_000)).await;
+    assert_eq!(code, -26, "signed for another coin");
+    assert!(message.starts_with("mandatory-script-verify-flag-failed"), "{message}");
+    let (_, code, message) = client.error("sendrawtransaction", child(7, 1000)).await;
+    assert_eq!((code, message.as_str()), (-25, "bad-txns-inputs-missingorspent"));
+}
+
+#[tokio::test]
+async fn a_fee_that_looks_like_a_mistake_is_refused() {
+    let client = Client::start().await;
+    let address = client.faucet_address();
+    let options = json!({ "address": address, "amount": 1, "fee_rate": 20_000 });
+    let txid = client.result("sendtoaddress", options).await;
+    let raw = client.result("getrawtransaction", json!([txid])).await;
+    let tip = client.result("getbestblockhash", json!([])).await;
+    // Off with the faucet's youngest coins and all that waits, then on again.
+    client.result("invalidateblock", json!([client.result("getblockhash", json!([1])).await])).await;
+    client.result("reconsiderblock", json!([tip])).await;
+    assert_eq!(client.result("getrawmempool", json!([])).await, json!([]));
+    let (_, code, message) = client.error("sendrawtransaction", json!([raw])).await;
+    assert_eq!(code, -25);
+    assert_eq!(message, "Fee exceeds maximum configured by user (e.g. -maxtxfee, maxfeerate)");
+    assert_eq!(client.result("sendrawtransaction", json!([raw, 0])).await, txid);
 }
 
 #[tokio::test]
