@@ -98,6 +98,9 @@ pub enum BackendEvent {
         /// With whom.
         peer: NodeId,
     },
+    /// The peer of a ready channel is connected again: HTLCs may flow. A hint: payments that
+    /// wait for it are tried at once, and without it a little later.
+    ChannelUsable(ChannelId),
     /// The channel takes no more HTLCs; what is ours comes back by and by.
     ChannelClosed {
         /// Which.

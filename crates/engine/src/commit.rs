@@ -170,7 +170,7 @@ pub struct PaymentRow {
     pub deadline: Timestamp,
     /// Attempts so far.
     pub attempts: u32,
-    /// The caller's limit on attempts.
+    /// The caller's limit on attempts, raised by one for each that never left.
     pub max_attempts: u32,
     /// When it was asked for, or arrived.
     pub created_at: Timestamp,

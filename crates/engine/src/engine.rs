@@ -1,0 +1,153 @@
+//! The engine: inputs to their handlers, outputs in order.
+
+use crate::backend::{BackendEvent, Recovered};
+use crate::books::Books;
+use crate::commit::{Direction, Snapshot};
+use crate::config::Config;
+use crate::incoming::Incoming;
+use crate::input::{Fact, Input, Question};
+use crate::outgoing::Outgoing;
+use crate::output::Output;
+use crate::step::Step;
+use sponte_proto::{ChannelId, Timestamp};
+use std::collections::VecDeque;
+
+/// Decides. See the crate's documentation for how to drive it.
+#[derive(Debug)]
+pub struct Engine {
+    config: Config,
+    incoming: Incoming,
+    outgoing: Outgoing,
+    books: Books,
+    outputs: VecDeque<Output>,
+    /// The timeout that was given out last and has not come.
+    timeout: Option<Timestamp>,
+}
+
+impl Engine {
+    /// Goes on from what the ledger has. Payments that were pending wait for
+    /// [`Input::Recovered`], or for the event that ends them.
+    pub fn new(config: Config, snapshot: Snapshot) -> Engine {
+        let Snapshot { payments, attempts, parts, channel_balances_msat } = snapshot;
+        let (incoming, outgoing): (Vec<_>, Vec<_>) =
+            payments.into_iter().partition(|row| row.direction == Direction::In);
+        Engine {
+            config,
+            incoming: Incoming::new(incoming),
+            outgoing: Outgoing::new(outgoing, attempts, parts),
+            books: Books::new(channel_balances_msat),
+            outputs: VecDeque::new(),
+            timeout: None,
+        }
+    }
+
+    /// What to look up before `event` is handed in. Ask right before: the answer depends on the
+    /// events before it.
+    pub fn question(&self, event: &BackendEvent) -> Option<Question> {
+        match event {
+            BackendEvent::Claimable(claimable) => {
+                (!self.incoming.contains(claimable.id)).then_some(Question::Received(claimable.hash))
+            }
+            BackendEvent::Claimed(claimed) => {
+                (!self.incoming.contains(claimed.id)).then_some(Question::Payment(claimed.id))
+            }
+            BackendEvent::Sent { attempt, .. } => {
+                (!self.outgoing.awaits(*attempt)).then_some(Question::Attempt(*attempt))
+            }
+            other => Books::keys(other).map(Question::Transfers),
+        }
+    }
+
+    /// Takes one input. Drain [`Engine::poll_output`] before the next. `now` may stand still or
+    /// jump; it is only compared.
+    pub fn handle_input(&mut self, input: Input, now: Timestamp) {
+        let mut step = Step::new(now);
+        match input {
+            Input::Backend(event, fact) => self.handle_event(&mut step, event, fact),
+            Input::Pay(request, ticket) => {
+                self.outgoing.handle_pay(&self.config, &mut step, request, ticket);
+            }
+            Input::Recovered(recovered) => self.handle_recovered(&mut step, recovered),
+            Input::Time => {
+                self.timeout = None;
+                self.outgoing.handle_time(&self.config, &mut step);
+            }
+        }
+        self.outputs.extend(step.into_outputs());
+        let next = self.outgoing.next_timeout();
+        if let Some(at) = next.filter(|at| self.timeout != Some(*at)) {
+            self.outputs.push_back(Output::Timeout(at));
+        }
+        self.timeout = next;
+    }
+
+    /// The next thing to do, in order; `None` when there is nothing left of what was handed in.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// The posted balance of every channel account that is not zero, signed msat: what the ledger
+    /// has once all that was drained is durable.
+    pub fn channel_balances_msat(&self) -> impl Iterator<Item = (ChannelId, i64)> {
+        self.books.balances_msat()
+    }
+
+    fn handle_event(&mut self, step: &mut Step, event: BackendEvent, fact: Fact) {
+        let Engine { config, incoming, outgoing, books, .. } = self;
+        match event {
+            BackendEvent::Claimable(claimable) => {
+                // Without the fact nobody knows that it is new, and a preimage is for one payment.
+                let before = fact != Fact::Received(false);
+                incoming.handle_claimable(books, step, &claimable, config.accept_keysend, before);
+            }
+            BackendEvent::Claimed(claimed) => {
+                let past = if let Fact::Payment(row) = fact { row.map(|row| *row) } else { None };
+                incoming.handle_claimed(books, step, &claimed, past);
+            }
+            BackendEvent::ReceiveFailed(hash) => incoming.handle_receive_failed(books, step, hash),
+            BackendEvent::Dispatched { attempt, parts } => {
+                outgoing.handle_dispatched(books, step, attempt, &parts);
+            }
+            BackendEvent::Sent { attempt, preimage, fee } => match fact {
+                Fact::Attempt(Some(past)) if !outgoing.awaits(attempt) => {
+                    outgoing.handle_late_sent(books, step, *past, preimage, fee);
+                }
+                _ => outgoing.handle_sent(books, step, attempt, preimage, fee),
+            },
+            BackendEvent::PartFailed { attempt, channel, .. } => {
+                outgoing.handle_part_failed(attempt, channel)
+            }
+            BackendEvent::AttemptFailed { attempt, why } => {
+                outgoing.handle_attempt_failed(config, books, step, attempt, &why);
+            }
+            BackendEvent::ChannelReady { channel, peer } => {
+                books.handle_channel_ready(step, channel, peer);
+                outgoing.handle_usable(config, step);
+            }
+            BackendEvent::ChannelUsable(_) => outgoing.handle_usable(config, step),
+            other => handle_books(books, step, other, fact),
+        }
+    }
+
+    fn handle_recovered(&mut self, step: &mut Step, recovered: Recovered) {
+        let Recovered { attempts, inbound } = recovered;
+        self.incoming.recover(&mut self.books, step, &inbound.into_iter().collect());
+        self.outgoing.recover(&self.config, &mut self.books, step, &attempts.into_iter().collect());
+    }
+}
+
+/// Events that no payment of ours is about.
+fn handle_books(books: &mut Books, step: &mut Step, event: BackendEvent, fact: Fact) {
+    let found = if let Fact::Transfers(found) = fact { found } else { vec![] };
+    match event {
+        BackendEvent::Forwarded(forward) => books.handle_forward(step, &forward, &found),
+        BackendEvent::ChannelPending(pending) => books.handle_channel_pending(step, &pending, &found),
+        BackendEvent::ChannelClosed { channel, peer, reason } => {
+            books.handle_channel_closed(step, channel, peer, &reason);
+        }
+        BackendEvent::ChannelDiscarded(channel) => books.handle_channel_discarded(step, channel, &found),
+        BackendEvent::ChannelResolved(channel) => books.handle_channel_resolved(step, channel, &found),
+        BackendEvent::WalletTx(tx) => books.handle_wallet_tx(step, &tx, &found),
+        _ => unreachable!("events of payments are handled by payments"),
+    }
+}

@@ -1,0 +1,163 @@
+//! Why an attempt or a payment failed, in words: one table, so that the same reason always has
+//! the same code, and every message says what to do next.
+
+use crate::backend::SendFailure;
+use crate::commit::{Failure, PaymentRow};
+use sponte_proto::Msat;
+
+fn failure(code: &str, message: String) -> Failure {
+    Failure { code: code.into(), message }
+}
+
+/// Why an attempt of `payment` failed, or the payment with it.
+pub(crate) fn of_attempt(why: &SendFailure, payment: &PaymentRow) -> Failure {
+    let destination = payment.destination.map(|node| node.to_string()).unwrap_or_default();
+    let PaymentRow { amount, max_fee, .. } = payment;
+    match why {
+        SendFailure::SelfPayment => {
+            failure("self_payment", "the destination is this node: give the id of another node".into())
+        }
+        SendFailure::BadDestination => failure(
+            "unknown_destination",
+            format!("{destination} names no point on the curve: check the node id"),
+        ),
+        SendFailure::RecordsTooLarge => failure(
+            "records_too_large",
+            "the records do not fit into an onion together with the route: send shorter ones".into(),
+        ),
+        SendFailure::InsufficientBalance { spendable } => insufficient(*amount, *spendable),
+        SendFailure::PeersOffline => failure(
+            "peers_offline",
+            format!(
+                "no peer with a channel that can send {amount} is connected: `sponte peer connect` one, or \
+                 wait longer (--timeout)"
+            ),
+        ),
+        SendFailure::FeeLimitTooLow { cheapest } => failure(
+            "fee_limit_too_low",
+            format!("the cheapest route costs {cheapest}, the limit is {max_fee}: allow it with --max-fee"),
+        ),
+        SendFailure::NoRoute { destination_known: false } => failure(
+            "unknown_destination",
+            format!(
+                "{destination} is neither in the public graph nor a peer: check the node id, wait for \
+                 gossip, or connect to it and open a channel"
+            ),
+        ),
+        SendFailure::NoRoute { destination_known: true } => no_route(payment),
+        SendFailure::RecipientRefused => failure(
+            "recipient_refused",
+            format!("{destination} does not take this payment: ask its owner whether it accepts keysend"),
+        ),
+        SendFailure::OnTheWay => failure(
+            "attempts_exhausted",
+            "nodes on the way failed every attempt that was allowed: try again later, or allow more attempts"
+                .into(),
+        ),
+        SendFailure::NeverLeft => {
+            failure("never_left", "this node stopped before the attempt left: nothing to do".into())
+        }
+    }
+}
+
+/// Why a payment failed whose time ended with nothing on the way.
+pub(crate) fn timeout() -> Failure {
+    failure("timeout", "no attempt succeeded in time: try again, or wait longer (--timeout)".into())
+}
+
+/// Why an incoming payment failed after this node decided to take it.
+pub(crate) fn not_received() -> Failure {
+    failure(
+        "not_received",
+        "its HTLCs were failed before they could be claimed: ask the sender to pay again".into(),
+    )
+}
+
+/// What is noted of an attempt that failed on the way and may be followed by another.
+pub(crate) fn on_the_way() -> Failure {
+    failure("on_the_way", "a node or channel on the way failed: other routes are tried".into())
+}
+
+fn insufficient(amount: Msat, spendable: Msat) -> Failure {
+    failure(
+        "insufficient_balance",
+        format!(
+            "the channels can send {spendable}, not {amount} and its fee: pay less, open a channel, or wait \
+             for payments in flight"
+        ),
+    )
+}
+
+fn no_route(payment: &PaymentRow) -> Failure {
+    let amount = payment.amount;
+    let message = match payment.attempts {
+        0 | 1 => format!("no route can carry {amount}: try a smaller amount, or open a channel closer to it"),
+        tries => format!(
+            "no other route can carry {amount} after {tries} attempts: the destination may be offline, or \
+             lack inbound liquidity; try later or a smaller amount"
+        ),
+    };
+    failure("no_route", message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commit::{Direction, Kind, State};
+    use sponte_proto::{NodeId, PaymentHash, PaymentId, Records, Timestamp};
+
+    fn payment() -> PaymentRow {
+        PaymentRow {
+            id: PaymentId::from_bytes([1; 32]),
+            direction: Direction::Out,
+            kind: Kind::Keysend,
+            state: State::Pending,
+            key: Some("k".into()),
+            destination: NodeId::from_bytes([3; 33]).ok(),
+            amount: Msat::from_sat(50).expect("small"),
+            fee: Msat::ZERO,
+            max_fee: Msat::from_sat(1).expect("small"),
+            hash: PaymentHash::from_bytes([0; 32]),
+            preimage: None,
+            records: Records::new(),
+            failure: None,
+            deadline: Timestamp::default(),
+            attempts: 1,
+            max_attempts: 1,
+            created_at: Timestamp::default(),
+            updated_at: Timestamp::default(),
+        }
+    }
+
+    #[test]
+    fn every_message_is_one_line_that_says_what_to_do() {
+        let sat = |sat| Msat::from_sat(sat).expect("small");
+        for why in [
+            SendFailure::SelfPayment,
+            SendFailure::BadDestination,
+            SendFailure::RecordsTooLarge,
+            SendFailure::InsufficientBalance { spendable: sat(3) },
+            SendFailure::PeersOffline,
+            SendFailure::FeeLimitTooLow { cheapest: sat(7) },
+            SendFailure::NoRoute { destination_known: false },
+            SendFailure::NoRoute { destination_known: true },
+            SendFailure::RecipientRefused,
+            SendFailure::OnTheWay,
+            SendFailure::NeverLeft,
+        ] {
+            let Failure { message, .. } = of_attempt(&why, &payment());
+            assert!(
+                message.contains(": ") && !message.contains('\n') && !message.contains("  "),
+                "{message}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_low_fee_limit_names_the_cheapest_route() {
+        let cheapest = Msat::from_sat(7).expect("small");
+        let Failure { code, message } = of_attempt(&SendFailure::FeeLimitTooLow { cheapest }, &payment());
+        assert_eq!(code, "fee_limit_too_low");
+        assert!(message.contains("7sat") && message.contains("1sat"));
+    }
+}

@@ -1,0 +1,52 @@
+//! What an engine wants done.
+
+use crate::backend::Command;
+use crate::commit::ChangeSet;
+use crate::input::Ticket;
+use crate::request::{MAX_ATTEMPTS, MAX_KEY_LENGTH, MAX_RECORDS_BYTES, MAX_TIMEOUT_MS};
+use sponte_proto::{PaymentId, Timestamp};
+
+/// What an engine wants done. All that is drained after one input is one commit, or part of a
+/// larger one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Rows to write, before what they say is seen by anybody.
+    Persist(ChangeSet),
+    /// Give this to the backend now.
+    Backend(Command),
+    /// Hand in [`Input::Time`](crate::Input::Time) at this time. Replaces the one before it.
+    Timeout(Timestamp),
+    /// The answer to a caller, to be let out after the commit.
+    Reply(Ticket, Result<PaymentId, PayError>),
+}
+
+/// Why a payment was not begun. The caller's fault, all but [`PayError::LookAgain`]; nothing was
+/// written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PayError {
+    /// The key belongs to a payment with another destination, amount, fee limit or records.
+    #[error("this key belongs to another payment: use a new key, or repeat the request as it was")]
+    KeyReused,
+    /// Too long ago that the caller looked into the ledger: look again, then ask again.
+    #[error("the ledger was read too long ago: read it again, then repeat the request")]
+    LookAgain,
+    /// An empty or overlong key, or one with control or non-ASCII characters.
+    #[error("a key is 1 to {MAX_KEY_LENGTH} printable ASCII characters: choose such a key")]
+    BadKey,
+    /// An amount of zero.
+    #[error("the amount is zero: pay at least 1msat")]
+    ZeroAmount,
+    /// The destination is this node.
+    #[error("the destination is this node: give the id of another node")]
+    SelfPayment,
+    /// A timeout that is zero or longer than a day.
+    #[error("the timeout must be between 1 and {MAX_TIMEOUT_MS} milliseconds: choose one in between")]
+    BadTimeout,
+    /// A limit on attempts that is zero or absurd.
+    #[error("the limit on attempts must be between 1 and {MAX_ATTEMPTS}: choose one in between")]
+    BadAttempts,
+    /// More than any onion holds.
+    #[error("the records have more than {MAX_RECORDS_BYTES} bytes, and no onion holds them: send less")]
+    RecordsTooLarge,
+}
