@@ -27,7 +27,7 @@ struct Sums {
 }
 
 fn file(conn: &Connection, deviations: &mut Vec<String>) -> Result<(), StoreError> {
-    collect(conn, "PRAGMA quick_check", deviations, |row| {
+    collect(conn, "PRAGMA integrity_check", deviations, |row| {
         let found: String = row.get(0)?;
         Ok((found != "ok").then(|| format!("file: {}", found.replace('\n', " "))))
     })?;
@@ -94,7 +94,8 @@ fn computed_sums(conn: &Connection) -> Result<BTreeMap<i64, Sums>, StoreError> {
     Ok(sums)
 }
 
-/// What the posted transfers of each payment in `state` move to an account, as columns.
+/// Payments in `state`, and what their posted transfers move: to the world, of an incoming one
+/// from it, and into the fees.
 fn moved(state: &str) -> String {
     let to = |account: Account| {
         format!(
@@ -107,8 +108,8 @@ fn moved(state: &str) -> String {
         )
     };
     format!(
-        "SELECT id, CASE direction WHEN 'in' THEN -amount_msat ELSE amount_msat END AS amount_msat,
-                fee_msat, {} AS world_msat, {} AS fees_msat
+        "SELECT id, amount_msat, fee_msat,
+                CASE direction WHEN 'in' THEN -1 ELSE 1 END * {} AS world_msat, {} AS fees_msat
          FROM payments WHERE state = '{state}'",
         to(Account::World),
         to(Account::FeesPaid)

@@ -1,0 +1,10 @@
+//! The store as its users see it: a folder, a writer, a ledger.
+
+mod books;
+mod check;
+mod crash;
+mod pages;
+mod properties;
+mod reopening;
+mod rows;
+mod writing;

@@ -1,0 +1,187 @@
+//! Rows to write, and stores to write them to.
+
+use sponte_engine::commit::*;
+use sponte_proto::*;
+use sponte_store::{Commit, Options, Store, StoreError};
+use std::path::Path;
+use std::sync::mpsc;
+use std::time::Duration;
+
+/// Longer than any commit of these tests on any disk; reached by a failing test only.
+pub const DEADLINE: Duration = Duration::from_secs(60);
+
+pub fn open(dir: &Path) -> Store {
+    Store::open(dir, Options::default()).expect("a folder of our own")
+}
+
+/// A connection around the store, for a look at the file, or damage to it.
+pub fn raw(dir: &Path) -> rusqlite::Connection {
+    rusqlite::Connection::open(dir.join("sponte.db")).expect("a database")
+}
+
+/// Writes, and waits for the end.
+pub fn write(store: &Store, transaction: Transaction) -> Result<Commit, StoreError> {
+    let (sender, receiver) = mpsc::channel();
+    store.writer().submit(transaction, Box::new(move |end| sender.send(end).expect("awaited")));
+    receiver.recv_timeout(DEADLINE).expect("every submission ends")
+}
+
+pub fn write_changes(store: &Store, changes: ChangeSet) -> Result<Commit, StoreError> {
+    write(store, Transaction { changes, kv: KvBatch::default() })
+}
+
+pub fn put(namespace: &str, key: &str, value: &[u8]) -> Transaction {
+    let mut transaction = Transaction::default();
+    transaction.kv.put(namespace, key, value.to_vec());
+    transaction
+}
+
+pub fn msat(msat: u64) -> Msat {
+    Msat::new(msat).expect("in supply")
+}
+
+pub fn at(millis: u64) -> Timestamp {
+    Timestamp::from_millis(millis)
+}
+
+fn bytes(tag: u8, number: u64) -> [u8; 32] {
+    let mut bytes = [tag; 32];
+    bytes[..8].copy_from_slice(&number.to_be_bytes());
+    bytes
+}
+
+pub fn id(number: u64) -> PaymentId {
+    PaymentId::from_bytes(bytes(1, number))
+}
+
+pub fn hash(number: u64) -> PaymentHash {
+    PaymentHash::from_bytes(bytes(2, number))
+}
+
+pub fn channel(number: u64) -> ChannelId {
+    ChannelId::from_bytes(bytes(3, number))
+}
+
+pub fn node(number: u64) -> NodeId {
+    let mut id = [2; 33];
+    id[1..].copy_from_slice(&bytes(4, number));
+    NodeId::from_bytes(id).expect("begins with 02")
+}
+
+/// An outgoing payment, everything set.
+pub fn payment(number: u64, state: State) -> PaymentRow {
+    PaymentRow {
+        id: id(number),
+        direction: Direction::Out,
+        kind: Kind::Keysend,
+        state,
+        key: Some(format!("key-{number}")),
+        destination: Some(node(number)),
+        amount: msat(50_000),
+        fee: msat(7),
+        max_fee: msat(1_000),
+        hash: hash(number),
+        preimage: (state == State::Settled).then(|| Preimage::from_bytes(bytes(5, number))),
+        records: Records::from_received([(TEXT_RECORD, b"ciao".to_vec()), (65_537, vec![])]),
+        failure: (state == State::Failed)
+            .then(|| Failure { code: "no_route".into(), message: "open a channel first".into() }),
+        deadline: at(u64::MAX),
+        attempts: 1,
+        max_attempts: 5,
+        created_at: at(1_000 + number),
+        updated_at: at(2_000 + number),
+    }
+}
+
+/// An incoming payment: no key, no destination, no fee.
+pub fn received(number: u64, state: State) -> PaymentRow {
+    PaymentRow {
+        direction: Direction::In,
+        key: None,
+        destination: None,
+        fee: Msat::ZERO,
+        max_fee: Msat::ZERO,
+        attempts: 0,
+        ..payment(number, state)
+    }
+}
+
+pub fn attempt(number: u64, of: u64, nth: u32, state: State) -> AttemptRow {
+    AttemptRow {
+        id: id(1_000_000 + number),
+        payment: id(of),
+        number: nth,
+        hash: hash(number),
+        state,
+        fee: msat(7),
+        failure: None,
+        created_at: at(1_500),
+        updated_at: at(1_600),
+    }
+}
+
+pub fn part(of: u64, attempt: u32, nth: u32, amount_msat: u64, state: State) -> PartRow {
+    PartRow {
+        payment: id(of),
+        attempt,
+        number: nth,
+        channel: channel(1),
+        amount: msat(amount_msat),
+        fee: Msat::ZERO,
+        state,
+        route: vec![node(1), node(2)],
+    }
+}
+
+pub fn transfer(key: &str, debit: Account, credit: Account, amount_msat: u64) -> TransferRow {
+    TransferRow {
+        key: key.into(),
+        debit,
+        credit,
+        amount: msat(amount_msat),
+        state: TransferState::Posted,
+        payment: None,
+        created_at: at(3_000),
+    }
+}
+
+pub fn pending(transfer: TransferRow) -> TransferRow {
+    TransferRow { state: TransferState::Pending, ..transfer }
+}
+
+pub fn of_payment(number: u64, transfer: TransferRow) -> TransferRow {
+    TransferRow { payment: Some(id(number)), ..transfer }
+}
+
+pub fn end(key: &str, state: TransferState) -> Settlement {
+    Settlement { key: key.into(), state }
+}
+
+pub fn event(kind: &'static str, of: Option<u64>) -> EventRow {
+    EventRow {
+        kind,
+        payment: of.map(id),
+        channel: None,
+        amount: Some(msat(5)),
+        detail: "a line".into(),
+        created_at: at(4_000),
+    }
+}
+
+/// A settled payment of 50,000 msat and a fee of 7 over channel 1, with books that agree.
+pub fn settled(number: u64) -> ChangeSet {
+    let world = transfer(&format!("{number}/world"), Account::InFlightOut, Account::World, 50_000);
+    let fee = transfer(&format!("{number}/fee"), Account::InFlightOut, Account::FeesPaid, 7);
+    let out = transfer(&format!("{number}/out"), Account::Channel(channel(1)), Account::InFlightOut, 50_007);
+    ChangeSet {
+        payments: vec![payment(number, State::Settled)],
+        attempts: vec![attempt(number, number, 0, State::Settled)],
+        parts: vec![
+            part(number, 0, 0, 20_000, State::Settled),
+            PartRow { fee: msat(7), ..part(number, 0, 1, 30_000, State::Settled) },
+        ],
+        transfers: [out, world, fee].map(|transfer| of_payment(number, transfer)).into(),
+        settlements: vec![],
+        events: vec![event("payment_sent", Some(number))],
+    }
+}
