@@ -1,0 +1,117 @@
+//! The door for everybody who asks something of a running node.
+
+use crate::answers::Caller;
+use crate::clock;
+use crate::error::{AdminError, PayError, WaitError};
+use crate::message::Message;
+use crate::request::PaymentRequest;
+use sponte_engine::backend::{Admin, Reply};
+use sponte_engine::commit::{PaymentRow, State};
+use sponte_proto::PaymentId;
+use sponte_store::Ledger;
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+/// Requests that may wait at once, for the loop or for the disk.
+const REQUESTS: usize = 4_096;
+/// A look into the ledger may be too old once, if the loop was busy; not again and again.
+const LOOKS: u32 = 5;
+
+/// The door for everybody who asks something of a running node. Cheap to clone; every answer is
+/// durable when it comes.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    messages: Sender<Message>,
+    requests: Arc<Semaphore>,
+    ledger: Ledger,
+    commits: watch::Receiver<u64>,
+}
+
+impl Handle {
+    pub(crate) fn new(messages: Sender<Message>, ledger: Ledger, commits: watch::Receiver<u64>) -> Handle {
+        Handle { messages, requests: Arc::new(Semaphore::new(REQUESTS)), ledger, commits }
+    }
+
+    /// Begins a payment, or finds the one that its key stands for, whatever became of it.
+    ///
+    /// # Errors
+    /// See [`PayError`]. After [`PayError::Stopped`] the payment may or may not have begun; the
+    /// same key tells.
+    pub async fn pay(&self, request: PaymentRequest) -> Result<PaymentId, PayError> {
+        for _ in 0..LOOKS {
+            // The time first: what begins after it is in the memory of the engine.
+            let pay = request.looked_up_at(clock::now());
+            if let Some(row) = self.ledger.payment_by_key(&request.key)? {
+                let same = pay.same_payment(&row);
+                return if same { Ok(row.id) } else { Err(sponte_engine::PayError::KeyReused.into()) };
+            }
+            let (caller, answer) = Caller::new(self.permit().ok_or(PayError::Busy)?);
+            self.messages.send(Message::Pay(pay, caller)).map_err(|_| PayError::Stopped)?;
+            match answer.await.map_err(|_| PayError::Stopped)? {
+                Err(sponte_engine::PayError::LookAgain) => {}
+                answer => return Ok(answer?),
+            }
+        }
+        Err(PayError::Busy)
+    }
+
+    /// Asks something of the backend: `make` puts the reply that it is given into the request.
+    ///
+    /// ```no_run
+    /// # use sponte_engine::backend::Admin;
+    /// # async fn show(handle: sponte_node::Handle) -> Result<(), sponte_node::AdminError> {
+    /// let channels = handle.admin(Admin::Channels).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// The backend refused, or the node is busy or has stopped.
+    pub async fn admin<T: Send + 'static>(
+        &self,
+        make: impl FnOnce(Reply<T>) -> Admin + Send + 'static,
+    ) -> Result<T, AdminError> {
+        let (caller, answer) = Caller::new(self.permit().ok_or(AdminError::Busy)?);
+        let request = Message::Admin(Box::new(move |answers| make(answers.reply(caller))));
+        self.messages.send(request).map_err(|_| AdminError::Stopped)?;
+        answer.await.map_err(|_| AdminError::Stopped)?.map_err(AdminError::Refused)
+    }
+
+    /// Where committed rows are read.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// Changes after every durable commit that wrote rows of the ledger. Ends with the node.
+    pub fn commits(&self) -> watch::Receiver<u64> {
+        self.commits.clone()
+    }
+
+    /// Waits until a payment has ended, no longer than `patience`; answers its row as it stands
+    /// then, pending if it has not ended.
+    ///
+    /// # Errors
+    /// There is no such payment, the ledger cannot be read, or the node stopped meanwhile.
+    pub async fn payment_ended(&self, id: PaymentId, patience: Duration) -> Result<PaymentRow, WaitError> {
+        let mut commits = self.commits();
+        let deadline = tokio::time::sleep(patience);
+        tokio::pin!(deadline);
+        loop {
+            // Commits that come after the look are seen by the wait for a change.
+            commits.borrow_and_update();
+            let row = self.ledger.payment(&id)?.ok_or(WaitError::Unknown)?;
+            if row.state != State::Pending {
+                return Ok(row);
+            }
+            tokio::select! {
+                () = &mut deadline => return Ok(row),
+                changed = commits.changed() => changed.map_err(|_| WaitError::Stopped)?,
+            }
+        }
+    }
+
+    fn permit(&self) -> Option<OwnedSemaphorePermit> {
+        self.requests.clone().try_acquire_owned().ok()
+    }
+}

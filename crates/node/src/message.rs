@@ -1,0 +1,22 @@
+//! What comes to the loop.
+
+use crate::answers::{Answers, Caller};
+use sponte_engine::PayRequest;
+use sponte_engine::backend::Admin;
+use sponte_proto::PaymentId;
+use sponte_store::{Commit, StoreError};
+
+/// What comes to the loop. Requests are bounded by the permits that their callers hold; the rest
+/// by what the loop itself began.
+pub(crate) enum Message {
+    /// The backend has work.
+    Wake,
+    /// A caller wants to pay.
+    Pay(PayRequest, Caller<Result<PaymentId, sponte_engine::PayError>>),
+    /// Somebody asks something of the backend.
+    Admin(Box<dyn FnOnce(&Answers) -> Admin + Send>),
+    /// A submission, and how it ended.
+    Committed(u64, Result<Commit, StoreError>),
+    /// Stop in good order.
+    Stop,
+}
