@@ -39,6 +39,7 @@ mod error;
 mod failpoints;
 mod folder;
 mod ledger;
+mod lookups;
 mod payments;
 mod queue;
 mod readers;

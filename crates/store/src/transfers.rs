@@ -107,7 +107,7 @@ pub(crate) fn balance(row: &Row<'_>) -> rusqlite::Result<AccountBalance> {
     })
 }
 
-fn transfer(row: &Row<'_>) -> rusqlite::Result<(i64, TransferRow)> {
+pub(crate) fn transfer(row: &Row<'_>) -> rusqlite::Result<(i64, TransferRow)> {
     let transfer = TransferRow {
         key: row.get(1)?,
         debit: row.get::<_, Col<_>>(2)?.0,
