@@ -19,12 +19,15 @@ pub struct PayRequest {
     /// whose answer was lost cannot be repeated safely.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
-    /// What the routes may cost; 1% of the amount and at least 10 sat if it is not given.
+    /// What the routes may cost; 5 sat and 1% of the amount if it is not given.
     #[serde(default, with = "json::msat_option", skip_serializing_if = "Option::is_none")]
     pub max_fee_msat: Option<Msat>,
-    /// No attempt starts after so many milliseconds; 60,000 if it is not given.
+    /// No attempt starts after so many milliseconds, at most a day; a minute if it is not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_ms: Option<u64>,
+    /// How many attempts may leave; the node's own limit if it is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_attempts: Option<u32>,
     /// A chat message: record 34349334.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
@@ -55,9 +58,9 @@ pub struct PaymentsQuery {
     /// Only the one with this idempotency key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
-    /// Only what is older: [`Payments::next`] of the page before.
+    /// Only what is older: [`Payments::next`] of the page before, a text without meaning.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub before: Option<u64>,
+    pub before: Option<String>,
     /// How many; [`DEFAULT_LIMIT`] if it is not given, at most [`MAX_LIMIT`](crate::MAX_LIMIT).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
@@ -77,7 +80,7 @@ pub struct Payments {
     pub payments: Vec<Payment>,
     /// For [`PaymentsQuery::before`], if there are older ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub next: Option<u64>,
+    pub next: Option<String>,
 }
 
 macro_rules! words {

@@ -1,0 +1,11 @@
+//! The commands, one file each.
+
+pub mod audit;
+pub mod channel;
+pub mod completions;
+pub mod info;
+pub mod init;
+pub mod pay;
+pub mod payments;
+pub mod peer;
+pub mod wallet;

@@ -1,0 +1,123 @@
+//! `sponte payments`
+
+use crate::context::{Context, Node};
+use crate::failure::{CommandResult, Done, Failure};
+use crate::output::table;
+use crate::{payment_view, show};
+use clap::{Args, Subcommand};
+use sponte_api::{Code, Direction, Payment, Payments, PaymentsQuery, State};
+use sponte_proto::PaymentId;
+use std::time::Duration;
+
+/// List payments, or show one
+#[derive(Args, Debug)]
+pub struct PaymentsArgs {
+    #[command(subcommand)]
+    command: Option<PaymentsCommand>,
+}
+
+#[derive(Subcommand, Debug)]
+enum PaymentsCommand {
+    /// List payments, newest first (the default)
+    List(ListArgs),
+    /// Show a payment with its attempts, parts and records
+    Show(ShowArgs),
+}
+
+#[derive(Args, Debug, Default)]
+struct ListArgs {
+    /// Only those to this node (in) or from it (out)
+    #[arg(long, value_name = "in|out")]
+    direction: Option<Direction>,
+    /// Only those in this state
+    #[arg(long, value_name = "pending|settled|failed")]
+    state: Option<State>,
+    /// How many at most
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    limit: Option<u32>,
+    /// Go on where an earlier list ended: its last line says how
+    #[arg(long, value_name = "CURSOR")]
+    before: Option<String>,
+}
+
+#[derive(Args, Debug)]
+struct ShowArgs {
+    /// The payment's id in the list
+    #[arg(value_name = "PAYMENT ID", required_unless_present = "key")]
+    id: Option<PaymentId>,
+    /// Its idempotency key, instead of its id
+    #[arg(long, value_name = "KEY", conflicts_with = "id")]
+    key: Option<String>,
+}
+
+/// Asks the node.
+pub async fn execute(context: &Context, args: PaymentsArgs) -> CommandResult {
+    let node = context.node()?;
+    match args.command.unwrap_or_else(|| PaymentsCommand::List(ListArgs::default())) {
+        PaymentsCommand::List(args) => list(context, &node, args).await,
+        PaymentsCommand::Show(args) => show_one(context, &node, args).await,
+    }
+}
+
+async fn list(context: &Context, node: &Node<'_>, args: ListArgs) -> CommandResult {
+    let query = PaymentsQuery {
+        direction: args.direction,
+        state: args.state,
+        key: None,
+        before: args.before,
+        limit: args.limit,
+    };
+    let payments = node.client.payments(&query).await.map_err(|error| node.failure(error))?;
+    context.output.answer(&payments, words);
+    Ok(Done::Well)
+}
+
+async fn show_one(context: &Context, node: &Node<'_>, args: ShowArgs) -> CommandResult {
+    let id = match (args.id, args.key) {
+        (Some(id), _) => id,
+        (None, key) => of_key(node, key.expect("clap asks for one of them")).await?,
+    };
+    let detail = node.client.payment(id, Duration::ZERO).await.map_err(|error| node.failure(error))?;
+    context.output.answer(&detail, |detail| payment_view::tree(detail).render());
+    Ok(Done::Well)
+}
+
+async fn of_key(node: &Node<'_>, key: String) -> Result<PaymentId, Failure> {
+    let query = PaymentsQuery { key: Some(key), ..PaymentsQuery::default() };
+    let found = node.client.payments(&query).await.map_err(|error| node.failure(error))?;
+    found.payments.first().map(|payment| payment.id).ok_or_else(|| {
+        Failure::new(
+            Code::NotFound,
+            "no payment has this key; `sponte payments list` shows those that there are",
+        )
+    })
+}
+
+fn words(payments: &Payments) -> String {
+    if payments.payments.is_empty() {
+        return "no payments".into();
+    }
+    let header = ["time (UTC)", "", "state", "amount", "fee", "message", "payment id"];
+    let mut text = table(&header, payments.payments.iter().map(row));
+    if let Some(next) = &payments.next {
+        text.push_str(&format!("\n\nolder ones: --before {next}"));
+    }
+    text
+}
+
+fn row(payment: &Payment) -> Vec<String> {
+    let message = payment.message().map(|text| text.replace(['\n', '\t'], " ")).unwrap_or_default();
+    let message = match message.char_indices().nth(40) {
+        Some((end, _)) => format!("{}…", &message[..end]),
+        None => message,
+    };
+    vec![
+        show::time(payment.created_at_ms),
+        payment.direction.to_string(),
+        payment.state.to_string(),
+        show::amount(payment.amount_msat),
+        show::amount(payment.fee_msat),
+        message,
+        payment.id.to_string(),
+    ]
+}

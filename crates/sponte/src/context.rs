@@ -1,0 +1,112 @@
+//! What every command starts from: the folder, its settings, the way to its node.
+
+use crate::cli::Global;
+use crate::data_dir::{self, DataDir};
+use crate::failure::Failure;
+use crate::network::Network;
+use crate::output::Output;
+use crate::settings::Settings;
+use sponte_api::{Client, ClientError, Code};
+
+/// What every command starts from.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// The node's folder.
+    pub dir: DataDir,
+    /// The node's chain.
+    pub network: Network,
+    /// The folder's `sponte.toml`.
+    pub settings: Settings,
+    /// Where answers go.
+    pub output: Output,
+}
+
+impl Context {
+    /// From what is common to all commands.
+    ///
+    /// # Errors
+    /// Settings that cannot be read, or that are of another chain.
+    pub fn new(global: &Global, output: Output) -> Result<Context, Failure> {
+        let dir = DataDir::locate(global.dir.as_deref(), global.network.unwrap_or_default())?;
+        let settings = Settings::read(&dir)?;
+        let network = match (settings.network, global.network) {
+            (Some(theirs), Some(asked)) if theirs != asked => {
+                return Err(Failure::new(
+                    Code::BadConfig,
+                    format!(
+                        "{} is a folder of {theirs}, not of {asked}; choose another --dir, or leave out --network",
+                        dir.path().display()
+                    ),
+                ));
+            }
+            (theirs, asked) => theirs.or(asked).unwrap_or_default(),
+        };
+        Ok(Context { dir, network, settings, output })
+    }
+
+    /// Flags that name this folder to another command.
+    pub fn flags(&self) -> String {
+        self.dir.flag(self.network)
+    }
+
+    /// Refuses a folder in which no node was made.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn require_node(&self) -> Result<(), Failure> {
+        if self.dir.is_initialised() {
+            return Ok(());
+        }
+        let (path, flags) = (self.dir.path().display(), self.flags());
+        Err(Failure::new(
+            Code::NotInitialised,
+            format!("{path} holds no node: make one with `sponte init{flags}`"),
+        ))
+    }
+
+    /// The node that runs on the folder.
+    ///
+    /// # Errors
+    /// None was made, or none runs.
+    pub fn node(&self) -> Result<Node<'_>, Failure> {
+        self.require_node()?;
+        let address = data_dir::read(&self.dir.api_address())?.ok_or_else(|| self.no_node())?;
+        let token = data_dir::read(&self.dir.token())?.ok_or_else(|| {
+            let path = self.dir.token();
+            Failure::new(Code::Unauthorized, format!("{} is missing; restore it from a copy", path.display()))
+        })?;
+        let client = Client::new(address.trim(), token.trim())
+            .map_err(|why| Failure::new(Code::Internal, format!("the system gives no HTTP client: {why}")))?;
+        Ok(Node { client, context: self })
+    }
+
+    fn no_node(&self) -> Failure {
+        let (path, flags) = (self.dir.path().display(), self.flags());
+        Failure::new(Code::NoNode, format!("no node runs on {path}: start it with `sponte run{flags}`"))
+    }
+}
+
+/// The node that runs on a folder.
+#[derive(Clone, Debug)]
+pub struct Node<'a> {
+    /// Speaks to it.
+    pub client: Client,
+    context: &'a Context,
+}
+
+impl Node<'_> {
+    /// What to say of a request that was not answered as hoped.
+    pub fn failure(&self, error: ClientError) -> Failure {
+        match error {
+            ClientError::NoNode { .. } | ClientError::Stranger { .. } => self.context.no_node(),
+            ClientError::Refused(refusal) if refusal.code == Code::Unauthorized => Failure::new(
+                Code::Unauthorized,
+                format!(
+                    "the node does not know the token in {}; restart the node, which reads it",
+                    self.context.dir.token().display()
+                ),
+            ),
+            other => other.into(),
+        }
+    }
+}
