@@ -1,7 +1,6 @@
 //! The chain: the block tree, its active branch, the coins of that branch and the mempool.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
 
 use bitcoin::constants::genesis_block;
 use bitcoin::{Amount, Block, BlockHash, Network, OutPoint, Script, Transaction, Txid, Wtxid};
@@ -236,10 +235,5 @@ impl Chain {
     pub(crate) fn median_before(&self, height: u32) -> u32 {
         let hash = self.active[height.saturating_sub(1) as usize];
         self.tree.known(&hash).median_time_secs
-    }
-
-    /// A waiting transaction, shared.
-    pub fn mempool_transaction(&self, txid: &Txid) -> Option<Arc<Transaction>> {
-        self.mempool.entry(txid).map(|entry| Arc::clone(&entry.tx))
     }
 }

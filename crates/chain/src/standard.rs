@@ -77,7 +77,14 @@ fn has_standard_type(script: &Script) -> bool {
         || script.is_p2pkh()
         || script.is_p2sh()
         || script.is_witness_program() && !is_short_v0_program(script)
-        || script.is_multisig() && script.instructions().count() <= MAX_BARE_KEYS + 3
+        || is_bare_multisig(script, MAX_BARE_KEYS)
+}
+
+/// Whether a script asks for signatures of at most `max_keys` keys, none of them hashed.
+pub(crate) fn is_bare_multisig(script: &Script, max_keys: usize) -> bool {
+    // Two numbers and the opcode stand around the keys. `is_multisig` counts keys in a byte,
+    // which more than 255 of them would overflow: so they are counted here first.
+    script.instructions().count() <= max_keys + 3 && script.is_multisig()
 }
 
 /// Version 0 has two lengths; any other can never be spent.
@@ -93,4 +100,35 @@ fn is_data_output(script: &Script) -> bool {
             Ok(Instruction::Op(op)) => op.to_u8() <= bitcoin::opcodes::all::OP_PUSHNUM_16.to_u8(),
             Err(_) => false,
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use bitcoin::ScriptBuf;
+
+    use super::*;
+
+    #[test]
+    fn bare_multisig_has_few_keys() {
+        let script = |keys: usize| {
+            let mut bytes = vec![0x51];
+            bytes.extend([[0x21].as_slice(), &[2; 33]].concat().repeat(keys));
+            bytes.extend([0x50 + keys.min(16) as u8, 0xae]);
+            ScriptBuf::from_bytes(bytes)
+        };
+        assert!(is_bare_multisig(&script(3), MAX_BARE_KEYS));
+        assert!(!is_bare_multisig(&script(4), MAX_BARE_KEYS));
+        assert!(!is_bare_multisig(&script(300), MAX_BARE_KEYS), "and no overflow");
+    }
+
+    #[test]
+    fn data_outputs_carry_pushes_only() {
+        let script = |hex: &str| ScriptBuf::from_hex(hex).expect("hex");
+        assert!(is_data_output(&script("6a")));
+        assert!(is_data_output(&script("6a04deadbeef51")));
+        assert!(!is_data_output(&script("6aac")));
+        assert!(!is_data_output(&script("6a04dead")), "a push beyond the end");
+        assert!(is_data_output(&script(&format!("6a4c50{}", "00".repeat(80)))));
+        assert!(!is_data_output(&script(&format!("6a4c51{}", "00".repeat(81)))), "84 bytes");
+    }
 }

@@ -62,7 +62,7 @@ fn text(value: &Value) -> &str {
 #[tokio::test]
 async fn a_wrong_password_is_refused_before_anything_is_read() {
     let client = Client::start().await;
-    for password in ["wrong", "", "secret "] {
+    for password in ["wrong", "", "secret ", "secreT"] {
         let (status, _) = client.post(password, "not json".to_owned()).await;
         assert_eq!(status, 401);
     }

@@ -16,7 +16,7 @@ fn thousands_of_blocks_and_transactions() {
     let mut coins = Vec::new();
     for _ in 0..parents {
         let coin = bench.fund(bench.wpkh(), 100_000_000);
-        let mut parent = bench.unsigned(&[coin.clone()], 0);
+        let mut parent = bench.unsigned(&[&coin], 0);
         let output = TxOut { value: Amount::from_sat(900_000), script_pubkey: bench.wpkh() };
         parent.output = vec![output.clone(); children];
         bench.sign(&mut parent, &[coin]);
@@ -26,7 +26,7 @@ fn thousands_of_blocks_and_transactions() {
     }
     bench.mine(1);
     for coin in &coins {
-        let tx = bench.spend(std::slice::from_ref(coin), 500);
+        let tx = bench.spend(&[coin], 500);
         bench.accept(&tx).expect("valid");
     }
     assert_eq!(bench.regtest.chain().mempool_total().count, 4000);

@@ -38,7 +38,7 @@ fn a_coinbase_rests_for_100_blocks() {
 fn a_coin_is_spent_once() {
     let mut bench = Bench::new();
     let coin = bench.fund(bench.wpkh(), 100_000);
-    let first = bench.spend(&[coin.clone()], 1000);
+    let first = bench.spend(&[&coin], 1000);
     let second = bench.spend(&[coin], 2000);
     let block = bench.block_with(vec![first.clone(), second.clone()]);
     assert!(bench.block_refusal(block).starts_with("bad-txns-inputs-missingorspent"));
@@ -53,7 +53,7 @@ fn a_coin_is_spent_once() {
 fn a_block_drops_waiting_transactions_that_it_conflicts_with() {
     let mut bench = Bench::new();
     let coin = bench.fund(bench.wpkh(), 100_000);
-    let waiting = bench.spend(&[coin.clone()], 1000);
+    let waiting = bench.spend(&[&coin], 1000);
     let child_coin = (OutPoint { txid: waiting.compute_txid(), vout: 0 }, waiting.output[0].clone());
     let child = bench.spend(&[child_coin], 1000);
     bench.accept(&waiting).expect("valid");
@@ -69,7 +69,7 @@ fn a_block_drops_waiting_transactions_that_it_conflicts_with() {
 fn nobody_makes_money() {
     let mut bench = Bench::new();
     let coin = bench.fund(bench.wpkh(), 100_000);
-    let mut tx = bench.unsigned(&[coin.clone()], 0);
+    let mut tx = bench.unsigned(&[&coin], 0);
     tx.output[0].value = Amount::from_sat(100_001);
     bench.sign(&mut tx, &[coin]);
     let refusal = "bad-txns-in-belowout, value in (0.001) < value out (0.00100001)";
@@ -91,7 +91,7 @@ fn an_absolute_height_lock_opens_at_its_height() {
     let mut bench = Bench::new();
     let coin = bench.fund(bench.wpkh(), 100_000);
     let height = bench.regtest.chain().height();
-    let mut tx = bench.unsigned(&[coin.clone()], 1000);
+    let mut tx = bench.unsigned(&[&coin], 1000);
     tx.lock_time = LockTime::from_height(height + 1).expect("a height");
     bench.sign(&mut tx, &[coin]);
     assert_eq!(bench.refusal(&tx), "non-final");
@@ -105,7 +105,7 @@ fn an_absolute_height_lock_opens_at_its_height() {
 fn an_absolute_time_lock_waits_for_the_median_time() {
     let mut bench = Bench::new();
     let coin = bench.fund(bench.wpkh(), 100_000);
-    let mut tx = bench.unsigned(&[coin.clone()], 1000);
+    let mut tx = bench.unsigned(&[&coin], 1000);
     tx.lock_time = LockTime::from_time(START.as_secs() + 3600).expect("a time");
     bench.sign(&mut tx, &[coin]);
     bench.now = START.plus_secs(3700);
@@ -119,7 +119,7 @@ fn an_absolute_time_lock_waits_for_the_median_time() {
 fn a_relative_height_lock_counts_from_the_confirmation() {
     let mut bench = Bench::new();
     let coin = bench.fund(bench.wpkh(), 100_000);
-    let mut tx = bench.unsigned(&[coin.clone()], 1000);
+    let mut tx = bench.unsigned(&[&coin], 1000);
     tx.input[0].sequence = Sequence::from_height(3);
     bench.sign(&mut tx, &[coin]);
     assert_eq!(bench.refusal(&tx), "non-BIP68-final");
@@ -135,7 +135,7 @@ fn a_relative_height_lock_counts_from_the_confirmation() {
 fn a_relative_lock_on_a_waiting_parent_is_not_over() {
     let mut bench = Bench::new();
     let coin = bench.fund_unconfirmed(bench.wpkh(), 100_000);
-    let mut tx = bench.unsigned(&[coin.clone()], 1000);
+    let mut tx = bench.unsigned(&[&coin], 1000);
     tx.input[0].sequence = Sequence::from_height(1);
     bench.sign(&mut tx, &[coin]);
     assert_eq!(bench.refusal(&tx), "non-BIP68-final");
@@ -148,7 +148,7 @@ fn a_relative_time_lock_counts_512_seconds_of_median_time() {
     let mut bench = Bench::new();
     bench.mine(11);
     let coin = bench.fund(bench.wpkh(), 100_000);
-    let mut tx = bench.unsigned(&[coin.clone()], 1000);
+    let mut tx = bench.unsigned(&[&coin], 1000);
     tx.input[0].sequence = Sequence::from_512_second_intervals(2);
     bench.sign(&mut tx, &[coin]);
     bench.now = UnixTime::from_secs(bench.regtest.chain().tip().median_time_secs + 1100);
@@ -178,22 +178,22 @@ fn checksequenceverify_is_enforced_by_the_script() {
 fn relay_has_a_price_and_a_taste() {
     let mut bench = Bench::new();
     let coin = bench.fund(bench.wpkh(), 100_000);
-    let free = bench.spend(&[coin.clone()], 0);
+    let free = bench.spend(&[&coin], 0);
     let refusal = bench.refusal(&free);
     assert_eq!(refusal, format!("min relay fee not met, 0 < {}", free.vsize()));
 
     let refused = |bench: &mut Bench, output: TxOut| {
-        let mut tx = bench.unsigned(&[coin.clone()], 10_000);
+        let mut tx = bench.unsigned(&[&coin], 10_000);
         tx.output.push(output);
         tx.output[0].value = Amount::from_sat(80_000);
-        bench.sign(&mut tx, &[coin.clone()]);
+        bench.sign(&mut tx, &[&coin]);
         bench.refusal(&tx)
     };
     let dust = TxOut { value: Amount::from_sat(293), script_pubkey: bench.wpkh() };
     assert_eq!(refused(&mut bench, dust), "dust");
     let strange = TxOut { value: Amount::from_sat(1000), script_pubkey: ScriptBuf::from_bytes(vec![0x51]) };
     assert_eq!(refused(&mut bench, strange), "scriptpubkey");
-    let mut third = bench.unsigned(&[coin.clone()], 1000);
+    let mut third = bench.unsigned(&[&coin], 1000);
     third.version.0 = 3;
     assert_eq!(bench.refusal(&third), "version");
 }

@@ -10,7 +10,7 @@ const SCRIPT_FAILED: &str = "mandatory-script-verify-flag-failed (unknown error)
 
 /// A valid spend is taken; the same with a broken signature is refused by mempool and block.
 fn assert_signature_counts(bench: &mut Bench, coin: Spendable) {
-    let good = bench.spend(&[coin.clone()], 1000);
+    let good = bench.spend(&[&coin], 1000);
     let bad = with_flipped_signature_bit(&good);
     let refusal = bench.refusal(&bad);
     assert!(refusal.starts_with(SCRIPT_FAILED), "{refusal}");

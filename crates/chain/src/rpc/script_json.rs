@@ -5,6 +5,8 @@ use bitcoin::script::{Instruction, read_scriptint_non_minimal};
 use bitcoin::{Address, Network, Script, WitnessVersion};
 use serde_json::{Value, json};
 
+use crate::standard::is_bare_multisig;
+
 /// The `scriptPubKey` object of an output.
 pub(super) fn script_pubkey(script: &Script) -> Value {
     let address = Address::from_script(script, Network::Regtest).ok();
@@ -41,7 +43,7 @@ fn type_name(script: &Script) -> &'static str {
         "pubkeyhash"
     } else if script.is_p2sh() {
         "scripthash"
-    } else if script.is_multisig() {
+    } else if is_bare_multisig(script, MAX_MULTISIG_KEYS) {
         "multisig"
     } else if script.is_op_return() && pushes_only_after_first(script) {
         "nulldata"
@@ -50,6 +52,8 @@ fn type_name(script: &Script) -> &'static str {
     }
 }
 
+/// The most keys of OP_CHECKMULTISIG (consensus).
+const MAX_MULTISIG_KEYS: usize = 20;
 const PAY_TO_ANCHOR: [u8; 4] = [0x51, 0x02, 0x4e, 0x73];
 
 fn pushes_only_after_first(script: &Script) -> bool {

@@ -1,6 +1,8 @@
 //! A chain, a key, and transactions of every kind for the tests of the rules.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+use std::borrow::Borrow;
+
 use bitcoin::absolute::LockTime;
 use bitcoin::hashes::Hash;
 use bitcoin::key::{CompressedPublicKey, Keypair, TapTweak};
@@ -77,16 +79,16 @@ impl Bench {
     }
 
     /// A signed transaction that pays all but the fee back to the same key.
-    pub fn spend(&self, coins: &[Spendable], fee_sat: u64) -> Transaction {
+    pub fn spend(&self, coins: &[impl Borrow<Spendable>], fee_sat: u64) -> Transaction {
         let mut tx = self.unsigned(coins, fee_sat);
         self.sign(&mut tx, coins);
         tx
     }
 
-    pub fn unsigned(&self, coins: &[Spendable], fee_sat: u64) -> Transaction {
-        let value: Amount = coins.iter().map(|(_, output)| output.value).sum();
-        let input = coins.iter().map(|(previous_output, _)| TxIn {
-            previous_output: *previous_output,
+    pub fn unsigned(&self, coins: &[impl Borrow<Spendable>], fee_sat: u64) -> Transaction {
+        let value: Amount = coins.iter().map(|coin| coin.borrow().1.value).sum();
+        let input = coins.iter().map(|coin| TxIn {
+            previous_output: coin.borrow().0,
             sequence: Sequence::ENABLE_RBF_NO_LOCKTIME,
             ..TxIn::default()
         });
@@ -98,8 +100,8 @@ impl Bench {
         }
     }
 
-    pub fn sign(&self, tx: &mut Transaction, coins: &[Spendable]) {
-        let outputs: Vec<TxOut> = coins.iter().map(|(_, output)| output.clone()).collect();
+    pub fn sign(&self, tx: &mut Transaction, coins: &[impl Borrow<Spendable>]) {
+        let outputs: Vec<TxOut> = coins.iter().map(|coin| coin.borrow().1.clone()).collect();
         for (index, output) in outputs.iter().enumerate() {
             let witness = if output.script_pubkey.is_p2tr() {
                 self.taproot_witness(tx, index, &outputs)
