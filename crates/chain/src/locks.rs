@@ -1,8 +1,9 @@
-//! Absolute and relative locktimes: BIP 65's field rule, BIP 68, BIP 113.
+//! Absolute and relative locktimes: the field of a transaction, BIP 68, BIP 113.
 
 use bitcoin::Transaction;
 use bitcoin::absolute::LockTime;
 
+/// The bits of a sequence number (BIP 68).
 const DISABLE_FLAG: u32 = 1 << 31;
 const TIME_FLAG: u32 = 1 << 22;
 const MASK: u32 = 0xffff;

@@ -341,7 +341,12 @@ async fn a_port_in_use_is_an_error_and_a_stopped_server_frees_it() {
     let config = ServerConfig { bind, premine_blocks: 0, ..ServerConfig::default() };
     let error = Server::start(config.clone()).await.expect_err("the port is in use");
     assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);
+    // A client that keeps its connection open does not keep the server.
+    let http = reqwest::Client::new();
+    let idle = http.get(first.url()).send().await.expect("an answer");
+    assert_eq!(idle.status().as_u16(), 405);
     first.stop().await.expect("a clean stop");
+    assert!(http.get(format!("http://{bind}")).send().await.is_err(), "nobody listens");
     let second = Server::start(config).await.expect("the port is free again");
     assert_eq!(second.chain().height(), 0);
     assert_eq!(second.chain().lock().chain().policy().min_relay_fee, Policy::default().min_relay_fee);
