@@ -1,0 +1,163 @@
+//! Looks through bitcoind's mempool for what the wallet watches.
+//!
+//! The work is bounded for mainnet, where 300,000 transactions may wait: each is fetched once, at
+//! most [`MAX_FETCHED`] per poll, the newest arrivals first, and no more than [`MAX_SEEN`] are
+//! remembered. So a payment that arrives while we run is told within a poll or two; one that was
+//! already there at our start may be told late, or only when it confirms.
+
+use std::collections::{HashSet, VecDeque};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use bitcoin::consensus::encode::deserialize_hex;
+use bitcoin::{BlockHash, Transaction, Txid};
+use serde_json::json;
+
+use super::rpc::{Rpc, code};
+use super::{ChainError, ChainEvent, WatchedScripts};
+
+/// Transactions fetched per poll.
+const MAX_FETCHED: usize = 400;
+/// Transactions remembered as seen: 32 bytes each.
+const MAX_SEEN: usize = 500_000;
+
+/// The part of the chain thread that reads the mempool.
+#[derive(Default)]
+pub(super) struct MempoolWatch {
+    /// Listed at the last poll and either looked at or in a queue.
+    seen: HashSet<Txid>,
+    /// Arrived between two polls.
+    fresh: VecDeque<Txid>,
+    /// There at the first poll.
+    backlog: VecDeque<Txid>,
+    told: HashSet<Txid>,
+    started: bool,
+}
+
+impl MempoolWatch {
+    /// One poll; `tip` is the block up to which everything has been told.
+    pub async fn poll(
+        &mut self,
+        rpc: &Rpc,
+        watched: &WatchedScripts,
+        tip: BlockHash,
+    ) -> Result<Option<ChainEvent>, ChainError> {
+        if watched.is_empty() {
+            return Ok(None);
+        }
+        let listed: HashSet<Txid> = rpc.call("getrawmempool", json!([false])).await?;
+        let best: BlockHash = rpc.call("getbestblockhash", json!([])).await?;
+        if best != tip {
+            // A block came in between: what it confirmed must not look evicted.
+            return Ok(None);
+        }
+        let gone = self.note_listing(&listed);
+        self.look_again_at(watched.txids_among(&listed));
+        let new = self.fetch(rpc, watched).await?;
+        let nothing = new.is_empty() && gone.is_empty();
+        Ok((!nothing).then_some(ChainEvent::Mempool { new, gone }))
+    }
+
+    /// Queues what is new; gives what was told and is no longer there.
+    fn note_listing(&mut self, listed: &HashSet<Txid>) -> Vec<Txid> {
+        self.seen.retain(|txid| listed.contains(txid));
+        self.fresh.retain(|txid| listed.contains(txid));
+        self.backlog.retain(|txid| listed.contains(txid));
+        let gone: Vec<Txid> = self.told.difference(listed).copied().collect();
+        self.told.retain(|txid| listed.contains(txid));
+
+        let queue = if self.started { &mut self.fresh } else { &mut self.backlog };
+        self.started = true;
+        for txid in listed {
+            if self.seen.len() >= MAX_SEEN {
+                break;
+            }
+            if self.seen.insert(*txid) {
+                queue.push_back(*txid);
+            }
+        }
+        gone
+    }
+
+    /// Our own transactions, which may have been seen before they were watched, come first.
+    fn look_again_at(&mut self, own: Vec<Txid>) {
+        for txid in own {
+            if !self.told.contains(&txid) {
+                self.fresh.retain(|queued| *queued != txid);
+                self.backlog.retain(|queued| *queued != txid);
+                self.fresh.push_front(txid);
+            }
+        }
+    }
+
+    async fn fetch(
+        &mut self,
+        rpc: &Rpc,
+        watched: &WatchedScripts,
+    ) -> Result<Vec<(Transaction, u64)>, ChainError> {
+        let now_s = SystemTime::now().duration_since(UNIX_EPOCH);
+        let now_s = now_s.map_or(0, |since| since.as_secs());
+        let mut new = Vec::new();
+        for _ in 0..MAX_FETCHED {
+            let Some(txid) = self.fresh.front().or(self.backlog.front()).copied() else {
+                break;
+            };
+            match fetch_one(rpc, &txid).await {
+                Ok(Some(tx)) if watched.concern(&tx, &txid) => {
+                    self.told.insert(txid);
+                    new.push((tx, now_s));
+                }
+                Ok(_) => {}
+                // What was found before the failure must not be lost.
+                Err(_) if !new.is_empty() => break,
+                Err(error) => return Err(error),
+            }
+            if self.fresh.pop_front().is_none() {
+                self.backlog.pop_front();
+            }
+        }
+        Ok(new)
+    }
+}
+
+/// `None` if it has left the mempool since it was listed.
+async fn fetch_one(rpc: &Rpc, txid: &Txid) -> Result<Option<Transaction>, ChainError> {
+    const METHOD: &str = "getrawtransaction";
+    let hex: String = match rpc.call(METHOD, json!([txid])).await {
+        Ok(hex) => hex,
+        Err(error) if error.code() == Some(code::NOT_FOUND) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let tx = deserialize_hex(&hex).map_err(|e| ChainError::nonsense(METHOD, e))?;
+    Ok(Some(tx))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bitcoin::hashes::Hash;
+
+    fn txids(range: std::ops::Range<u8>) -> HashSet<Txid> {
+        range.map(|n| Txid::from_byte_array([n; 32])).collect()
+    }
+
+    #[test]
+    fn arrivals_go_before_the_backlog_and_nothing_is_queued_twice() {
+        let mut watch = MempoolWatch::default();
+        watch.note_listing(&txids(0..10));
+        assert_eq!((watch.fresh.len(), watch.backlog.len()), (0, 10));
+        watch.note_listing(&txids(0..12));
+        assert_eq!((watch.fresh.len(), watch.backlog.len()), (2, 10));
+        watch.note_listing(&txids(5..12));
+        assert_eq!((watch.fresh.len(), watch.backlog.len()), (2, 5));
+        assert_eq!(watch.seen.len(), 7);
+    }
+
+    #[test]
+    fn only_what_was_told_is_told_gone() {
+        let mut watch = MempoolWatch::default();
+        watch.note_listing(&txids(0..4));
+        watch.told = txids(0..2);
+        assert_eq!(watch.note_listing(&txids(1..2)), [Txid::from_byte_array([0; 32])]);
+        assert!(watch.note_listing(&txids(1..2)).is_empty());
+    }
+}

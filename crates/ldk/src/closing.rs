@@ -1,0 +1,401 @@
+//! Channels that end: what is waited for, what comes home, when nothing is left.
+
+use crate::Ldk;
+use crate::convert::{channel_id, ldk_channel_id, node_id, sat, txid};
+use crate::opening::api_refusal;
+use crate::persist::Persister;
+use bitcoin::{OutPoint, Transaction};
+use lightning::chain::channelmonitor::{ANTI_REORG_DELAY, Balance};
+use lightning::events::{ClosureReason, Event, FundingInfo};
+use lightning::sign::SpendableOutputDescriptor;
+use lightning::util::sweep::{OutputSpendStatus, TrackedSpendableOutput};
+use serde_json::{Value, json};
+use sponte_engine::backend::{BackendEvent, Channel, ChannelState, Refusal, RefusalKind, Reply};
+use sponte_proto::{ChannelId, Msat, NodeId, Sat, Txid};
+use std::collections::BTreeMap;
+
+/// Closed channels whose money is not all home, by channel id.
+const CLOSING: &str = "ldk.closing";
+
+/// A closed channel until nothing of it is outstanding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Closing {
+    peer: Option<NodeId>,
+    value: Sat,
+    funding: Option<(Txid, u32)>,
+    reason: String,
+    /// Transactions that spend its funding, and those that sweep its outputs.
+    txids: Vec<Txid>,
+}
+
+/// All of them.
+#[derive(Default)]
+pub(crate) struct ClosingBook(BTreeMap<ChannelId, Closing>);
+
+impl ClosingBook {
+    pub(crate) const fn namespace() -> &'static str {
+        CLOSING
+    }
+
+    pub(crate) fn load(entries: &[(String, Vec<u8>)]) -> ClosingBook {
+        let read = |(id, bytes): &(String, Vec<u8>)| Some((id.parse().ok()?, Closing::decode(bytes)?));
+        ClosingBook(entries.iter().filter_map(read).collect())
+    }
+
+    fn put(&mut self, id: ChannelId, closing: Closing, persister: &Persister) {
+        persister.put(CLOSING, &id.to_string(), closing.encode());
+        self.0.insert(id, closing);
+    }
+
+    fn remove(&mut self, id: ChannelId, persister: &Persister) {
+        persister.delete(CLOSING, &id.to_string());
+        self.0.remove(&id);
+    }
+}
+
+impl Closing {
+    fn encode(&self) -> Vec<u8> {
+        let txids: Vec<String> = self.txids.iter().map(Txid::to_string).collect();
+        json!({
+            "peer": self.peer.map(|peer| peer.to_string()),
+            "value_sat": self.value.to_sat(),
+            "funding": self.funding.map(|(txid, vout)| json!([txid.to_string(), vout])),
+            "reason": self.reason,
+            "txids": txids,
+        })
+        .to_string()
+        .into_bytes()
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Closing> {
+        let value: Value = serde_json::from_slice(bytes).ok()?;
+        let funding = value["funding"].as_array().and_then(|pair| {
+            Some((pair.first()?.as_str()?.parse().ok()?, u32::try_from(pair.get(1)?.as_u64()?).ok()?))
+        });
+        let txids = value["txids"].as_array()?.iter().filter_map(|txid| txid.as_str()?.parse().ok());
+        Some(Closing {
+            peer: value["peer"].as_str().and_then(|peer| peer.parse().ok()),
+            value: Sat::new(value["value_sat"].as_u64()?)?,
+            funding,
+            reason: value["reason"].as_str()?.to_owned(),
+            txids: txids.collect(),
+        })
+    }
+}
+
+impl Ldk {
+    /// Begins to close a channel.
+    pub(crate) fn close_channel(&mut self, id: ChannelId, force: bool, reply: Reply<()>) {
+        let channels = self.node.manager.list_channels();
+        let wanted = ldk_channel_id(id);
+        let Some(channel) = channels.iter().find(|channel| channel.channel_id == wanted) else {
+            let message = "no open channel has this id: see `sponte channel list`";
+            return reply(Err(Refusal::new(RefusalKind::NotFound, message)));
+        };
+        let peer = channel.counterparty.node_id;
+        let result = if force {
+            let reason = "closed by its operator".to_owned();
+            self.node.manager.force_close_broadcasting_latest_txn(&wanted, &peer, reason)
+        } else if !channel.is_channel_ready {
+            let message = "its funding is not confirmed yet: wait for a block, or close it with --force";
+            return reply(Err(Refusal::new(RefusalKind::Conflict, message)));
+        } else if !channel.is_usable && channel.channel_shutdown_state.is_none() {
+            let message = "its peer is not connected: wait, or close it with --force";
+            return reply(Err(Refusal::new(RefusalKind::Conflict, message)));
+        } else {
+            self.node.manager.close_channel(&wanted, &peer)
+        };
+        reply(result.map_err(api_refusal));
+    }
+
+    /// Takes an event about an ending; gives back any other.
+    pub(crate) fn handle_closing_event(&mut self, event: Event) -> Option<Event> {
+        match event {
+            Event::ChannelClosed { .. } => self.channel_closed(event),
+            Event::DiscardFunding { channel_id: id, funding_info } => {
+                let funding = match funding_info {
+                    FundingInfo::Tx { transaction } => Some(transaction.compute_txid()),
+                    FundingInfo::OutPoint { outpoint } => Some(outpoint.txid),
+                    FundingInfo::Contribution { .. } => None,
+                };
+                self.discard(id, funding);
+            }
+            Event::SpendableOutputs { outputs, channel_id: id, counterparty_node_id } => {
+                if let Some(id) = id {
+                    for output in &outputs {
+                        let (outpoint, value) = outpoint_of(output);
+                        self.node.wallet.note_spendable(channel_id(id), outpoint, value);
+                    }
+                }
+                let tracked =
+                    self.node.sweeper.track_spendable_outputs(outputs, id, counterparty_node_id, false, None);
+                // Our store takes every write; it cannot fail here.
+                debug_assert!(tracked.is_ok());
+            }
+            Event::BumpTransaction(event) => self.node.bumper.handle_event(&event),
+            other => return Some(other),
+        }
+        None
+    }
+
+    fn channel_closed(&mut self, event: Event) {
+        let Event::ChannelClosed {
+            channel_id: id,
+            user_channel_id,
+            reason,
+            counterparty_node_id,
+            channel_capacity_sats,
+            channel_funding_txo,
+            last_local_balance_msat,
+        } = event
+        else {
+            return;
+        };
+        let reason = plain(&reason);
+        let message = format!("the channel was not opened: {reason}");
+        self.refuse_opening(user_channel_id, Refusal::new(RefusalKind::Unavailable, message));
+        self.node.handler.forget(id);
+        let funded = channel_funding_txo.filter(|_| self.node.monitor.get_monitor(id).is_ok());
+        let ours = funded.is_some_and(|funding| self.our_fundings.remove(&funding.txid));
+        self.book_late(id, channel_capacity_sats, last_local_balance_msat, ours);
+        let Some(funding) = funded else { return };
+        let (channel, peer) = (channel_id(id), counterparty_node_id.map(|peer| node_id(&peer)));
+        let funding_txo = funding.into_bitcoin_outpoint();
+        self.fundings.insert(funding_txo, channel);
+        let closing = Closing {
+            peer,
+            value: sat(channel_capacity_sats.unwrap_or(0)),
+            funding: Some((txid(funding.txid), funding_txo.vout)),
+            reason: reason.clone(),
+            txids: self.spends.get(&channel).cloned().unwrap_or_default(),
+        };
+        self.closing.put(channel, closing, &self.node.persister);
+        self.events.push(BackendEvent::ChannelClosed { channel, peer, reason });
+    }
+
+    fn discard(&mut self, id: lightning::ln::types::ChannelId, funding: Option<bitcoin::Txid>) {
+        if let Some(funding) = funding {
+            self.node.wallet.cancel(funding);
+        }
+        let channel = channel_id(id);
+        self.closing.remove(channel, &self.node.persister);
+        self.events.push(BackendEvent::ChannelDiscarded(channel));
+    }
+
+    /// Remembers which transactions close channels, from blocks and from what we broadcast.
+    pub(crate) fn note_transactions<'a>(&mut self, transactions: impl Iterator<Item = &'a Transaction>) {
+        if self.fundings.is_empty() {
+            return;
+        }
+        for tx in transactions {
+            for input in &tx.input {
+                if let Some(channel) = self.fundings.get(&input.previous_output).copied() {
+                    self.note_closing_txid(channel, txid(tx.compute_txid()));
+                }
+            }
+        }
+    }
+
+    fn note_closing_txid(&mut self, channel: ChannelId, txid: Txid) {
+        let seen = self.spends.entry(channel).or_default();
+        if seen.contains(&txid) {
+            return;
+        }
+        seen.push(txid);
+        if let Some(mut closing) = self.closing.0.get(&channel).cloned() {
+            closing.txids.push(txid);
+            self.closing.put(channel, closing, &self.node.persister);
+        }
+    }
+
+    /// After a block: channels of which nothing is outstanding any more.
+    pub(crate) fn resolve_closed(&mut self) {
+        let tracked = self.node.sweeper.tracked_spendable_outputs();
+        let height = self.node.manager.current_best_block().height;
+        let done: Vec<ChannelId> = self
+            .closing
+            .0
+            .keys()
+            .copied()
+            .filter(|id| {
+                self.claimable(*id).is_empty() && outputs_of(&tracked, *id).all(|o| buried(o, height))
+            })
+            .collect();
+        for id in done {
+            let closing = self.closing.0.get(&id).cloned();
+            self.closing.remove(id, &self.node.persister);
+            self.spends.remove(&id);
+            if let Some((txid, vout)) = closing.and_then(|closing| closing.funding) {
+                let funding = OutPoint { txid: bitcoin_txid(txid), vout };
+                self.fundings.remove(&funding);
+            }
+            self.events.push(BackendEvent::ChannelResolved(id));
+        }
+    }
+
+    fn claimable(&self, id: ChannelId) -> Vec<Balance> {
+        let monitor = self.node.monitor.get_monitor(ldk_channel_id(id));
+        monitor.map(|monitor| monitor.get_claimable_balances()).unwrap_or_default()
+    }
+
+    /// How many channels are closed and not settled.
+    pub(crate) fn closing_count(&self) -> usize {
+        self.closing.0.len()
+    }
+
+    /// Closed channels as the list shows them.
+    pub(crate) fn closing_list(&self) -> Vec<Channel> {
+        let tracked = self.node.sweeper.tracked_spendable_outputs();
+        let height = self.node.manager.current_best_block().height;
+        self.closing.0.iter().map(|(id, closing)| self.closing_view(*id, closing, &tracked, height)).collect()
+    }
+
+    fn closing_view(
+        &self,
+        id: ChannelId,
+        closing: &Closing,
+        tracked: &[TrackedSpendableOutput],
+        height: u32,
+    ) -> Channel {
+        let balances = self.claimable(id);
+        let mut waits: Vec<String> =
+            balances.iter().map(|balance| wait_for_balance(balance, height)).collect();
+        let mut to_come: u64 = balances.iter().map(Balance::claimable_amount_satoshis).sum();
+        let mut txids = closing.txids.clone();
+        for output in outputs_of(tracked, id).filter(|output| !buried(output, height)) {
+            to_come += outpoint_of(&output.descriptor).1.to_sat();
+            waits.push(wait_for_sweep(&output.status, height));
+            txids.extend(sweep_txid(&output.status));
+        }
+        txids.sort_unstable();
+        txids.dedup();
+        waits.dedup();
+        Channel {
+            id,
+            peer: closing.peer.unwrap_or_else(|| node_id(&self.node.id)),
+            state: ChannelState::Closing,
+            short_channel_id: None,
+            funding: closing.funding,
+            value: closing.value,
+            balance: None,
+            sendable: Msat::ZERO,
+            receivable: Msat::ZERO,
+            htlcs: 0,
+            announced: false,
+            outbound: false,
+            confirmations: None,
+            waiting_for: Some(format!("{} ({})", waits.join("; "), closing.reason)),
+            closing_txids: txids,
+            to_come: sat(to_come),
+        }
+    }
+}
+
+/// The outpoint and value of an output that can be swept.
+fn outpoint_of(descriptor: &SpendableOutputDescriptor) -> (OutPoint, Sat) {
+    let (outpoint, output) = match descriptor {
+        SpendableOutputDescriptor::StaticOutput { outpoint, output, .. } => (outpoint, output),
+        SpendableOutputDescriptor::DelayedPaymentOutput(d) => (&d.outpoint, &d.output),
+        SpendableOutputDescriptor::StaticPaymentOutput(d) => (&d.outpoint, &d.output),
+    };
+    (outpoint.into_bitcoin_outpoint(), sat(output.value.to_sat()))
+}
+
+fn bitcoin_txid(txid: Txid) -> bitcoin::Txid {
+    use bitcoin::hashes::Hash;
+    bitcoin::Txid::from_byte_array(txid.to_bytes())
+}
+
+fn outputs_of(
+    tracked: &[TrackedSpendableOutput],
+    id: ChannelId,
+) -> impl Iterator<Item = &TrackedSpendableOutput> {
+    tracked.iter().filter(move |output| output.channel_id == Some(ldk_channel_id(id)))
+}
+
+/// Swept so deep that no reorg is expected to undo it.
+fn buried(output: &TrackedSpendableOutput, height: u32) -> bool {
+    match output.status {
+        OutputSpendStatus::PendingThresholdConfirmations { confirmation_height, .. } => {
+            height + 1 >= confirmation_height + ANTI_REORG_DELAY
+        }
+        _ => false,
+    }
+}
+
+fn sweep_txid(status: &OutputSpendStatus) -> Option<Txid> {
+    match status {
+        OutputSpendStatus::PendingInitialBroadcast { .. } => None,
+        OutputSpendStatus::PendingFirstConfirmation { latest_spending_tx, .. }
+        | OutputSpendStatus::PendingThresholdConfirmations { latest_spending_tx, .. } => {
+            Some(txid(latest_spending_tx.compute_txid()))
+        }
+    }
+}
+
+fn wait_for_sweep(status: &OutputSpendStatus, height: u32) -> String {
+    match status {
+        OutputSpendStatus::PendingInitialBroadcast { .. } => "the sweep's broadcast".into(),
+        OutputSpendStatus::PendingFirstConfirmation { .. } => "the sweep's first confirmation".into(),
+        OutputSpendStatus::PendingThresholdConfirmations { confirmation_height, .. } => {
+            let left = (confirmation_height + ANTI_REORG_DELAY).saturating_sub(height + 1);
+            format!("{left} more confirmations of the sweep")
+        }
+    }
+}
+
+fn wait_for_balance(balance: &Balance, height: u32) -> String {
+    let until = |what: &str, at: u32| format!("{what} in {} blocks", at.saturating_sub(height));
+    match balance {
+        Balance::ClaimableOnChannelClose { .. } => "the closing transaction's first confirmation".into(),
+        Balance::ClaimableAwaitingConfirmations { confirmation_height, .. } => {
+            until("the output can be spent", *confirmation_height)
+        }
+        Balance::ContentiousClaimable { timeout_height, .. } => {
+            until("our claim of an HTLC must confirm", *timeout_height)
+        }
+        Balance::MaybeTimeoutClaimableHTLC { claimable_height, .. } => {
+            until("an HTLC of ours times out", *claimable_height)
+        }
+        Balance::MaybePreimageClaimableHTLC { expiry_height, .. } => {
+            until("an HTLC to us expires unless its preimage comes", *expiry_height)
+        }
+        Balance::CounterpartyRevokedOutputClaimable { .. } => {
+            "our claim of what the peer tried to steal".into()
+        }
+    }
+}
+
+/// Why a channel closed, in one line for people.
+fn plain(reason: &ClosureReason) -> String {
+    match reason {
+        ClosureReason::CounterpartyForceClosed { peer_msg } => {
+            format!("the peer force-closed it: {peer_msg}")
+        }
+        ClosureReason::HolderForceClosed { message, .. } => format!("force-closed here: {message}"),
+        ClosureReason::LegacyCooperativeClosure
+        | ClosureReason::CounterpartyInitiatedCooperativeClosure
+        | ClosureReason::LocallyInitiatedCooperativeClosure => "closed cooperatively".into(),
+        ClosureReason::CommitmentTxConfirmed => "the peer's commitment transaction confirmed".into(),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_closing_survives_its_encoding() {
+        let closing = Closing {
+            peer: format!("02{}", "ab".repeat(32)).parse().ok(),
+            value: Sat::new(5).expect("small"),
+            funding: Some((Txid::from_bytes([3; 32]), 7)),
+            reason: "closed \"cooperatively\"".into(),
+            txids: vec![Txid::from_bytes([4; 32])],
+        };
+        assert_eq!(Closing::decode(&closing.encode()), Some(closing));
+        assert_eq!(Closing::decode(b"{}"), None);
+        assert_eq!(Closing::decode(b"\xff"), None);
+    }
+}

@@ -1,0 +1,70 @@
+//! LDK's path finding, which remembers the route that it gave for a payment.
+//!
+//! `send_spontaneous_payment` finds its route itself, on the caller's thread, and tells it
+//! nobody; the ledger wants to know it in the commit that sends it.
+
+use crate::types::PathFinder;
+use bitcoin::secp256k1::{PublicKey, Secp256k1, Signing, Verification};
+use lightning::blinded_path::payment::{BlindedPaymentPath, ReceiveTlvs};
+use lightning::ln::channel_state::ChannelDetails;
+use lightning::ln::channelmanager::PaymentId;
+use lightning::routing::router::{self, InFlightHtlcs, Route, RouteParameters};
+use lightning::sign::ReceiveAuthKey;
+use lightning::types::payment::PaymentHash;
+use std::sync::Mutex;
+
+/// The router that `ChannelManager` has.
+pub struct Router {
+    finder: PathFinder,
+    last: Mutex<Option<(PaymentId, Route)>>,
+}
+
+impl Router {
+    pub(crate) fn new(finder: PathFinder) -> Router {
+        Router { finder, last: Mutex::new(None) }
+    }
+
+    /// The route last given to this payment. Empties the memory.
+    pub(crate) fn take_route(&self, payment: PaymentId) -> Option<Route> {
+        let last = self.last.lock().expect("no panic while it is held").take();
+        last.filter(|(id, _)| *id == payment).map(|(_, route)| route)
+    }
+}
+
+impl router::Router for Router {
+    fn find_route(
+        &self,
+        payer: &PublicKey,
+        params: &RouteParameters,
+        first_hops: Option<&[&ChannelDetails]>,
+        inflight: InFlightHtlcs,
+    ) -> Result<Route, &'static str> {
+        self.finder.find_route(payer, params, first_hops, inflight)
+    }
+
+    fn find_route_with_id(
+        &self,
+        payer: &PublicKey,
+        params: &RouteParameters,
+        first_hops: Option<&[&ChannelDetails]>,
+        inflight: InFlightHtlcs,
+        hash: PaymentHash,
+        id: PaymentId,
+    ) -> Result<Route, &'static str> {
+        let route = self.finder.find_route_with_id(payer, params, first_hops, inflight, hash, id)?;
+        *self.last.lock().expect("no panic while it is held") = Some((id, route.clone()));
+        Ok(route)
+    }
+
+    fn create_blinded_payment_paths<T: Signing + Verification>(
+        &self,
+        recipient: PublicKey,
+        auth: ReceiveAuthKey,
+        first_hops: Vec<ChannelDetails>,
+        tlvs: ReceiveTlvs,
+        amount_msat: Option<u64>,
+        secp: &Secp256k1<T>,
+    ) -> Result<Vec<BlindedPaymentPath>, ()> {
+        self.finder.create_blinded_payment_paths(recipient, auth, first_hops, tlvs, amount_msat, secp)
+    }
+}

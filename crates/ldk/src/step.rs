@@ -1,0 +1,259 @@
+//! One step: LDK's half of `poll`, `execute`, `seal`, `committed`.
+
+use crate::chain::{ChainEvent, Package};
+use crate::convert::{ldk_preimage, txid};
+use crate::persist::STATE;
+use crate::wallet::Payout;
+use crate::{Ldk, Uncommitted};
+use bitcoin::FeeRate;
+use lightning::chain::Listen;
+use lightning::events::{Event, EventsProvider, ReplayEvent};
+use lightning::ln::channelmanager::RecentPaymentDetails;
+use lightning::types::payment::PaymentHash as LdkHash;
+use lightning::util::ser::Writeable;
+use sponte_engine::backend::{
+    Admin, Backend, BackendEvent, CoinsSent, Command, Recovered, Refusal, Sealed, SendCoins, WalletTxState,
+};
+use sponte_proto::{PaymentHash, PaymentId};
+use std::cell::RefCell;
+
+/// The channel manager, by name in the state's namespace.
+pub(crate) const MANAGER: &str = "manager";
+
+/// Blocks taken in one poll: a long catch-up commits in between.
+const BLOCKS_PER_POLL: usize = 16;
+
+/// Within so many blocks a withdrawal should confirm.
+const SEND_BLOCKS: u16 = 6;
+
+impl Backend for Ldk {
+    fn poll(&mut self) -> Vec<BackendEvent> {
+        let _runtime = self.runtime.clone();
+        let _context = _runtime.enter();
+        self.take_chain_events();
+        self.drive_connections();
+        let later = std::mem::take(&mut *self.later.lock().expect("no panic while it is held"));
+        later.into_iter().for_each(|work| work(self));
+        self.tick();
+        if self.node.manager.needs_pending_htlc_processing() {
+            self.node.manager.process_pending_htlc_forwards();
+        }
+        self.take_ldk_events();
+        self.node.peers.process_events();
+        self.take_wallet_events();
+        std::mem::take(&mut self.events)
+    }
+
+    fn execute(&mut self, command: Command) {
+        match command {
+            Command::Send(send) => self.send(&send),
+            Command::Claim(_, preimage) => {
+                // Even record types pass: the ledger keeps all, and the engine has accepted.
+                self.node.manager.claim_funds_with_known_custom_tlvs(ldk_preimage(preimage));
+            }
+            Command::Fail(hash) => self.node.manager.fail_htlc_backwards(&LdkHash(hash.to_bytes())),
+        }
+    }
+
+    fn admin(&mut self, request: Admin) {
+        let _runtime = self.runtime.clone();
+        let _context = _runtime.enter();
+        match request {
+            Admin::Connect(id, address, reply) => self.connect(&id, address, reply),
+            Admin::Disconnect(id, reply) => self.disconnect(&id, reply),
+            Admin::OpenChannel(request, reply) => self.open_channel(request, reply),
+            Admin::CloseChannel { channel, force, reply } => self.close_channel(channel, force, reply),
+            Admin::Address(reply) => {
+                let address = self.node.wallet.new_address();
+                self.watch_wallet();
+                reply(Ok(address));
+            }
+            Admin::SendCoins(request, reply) => reply(self.send_coins(&request)),
+            Admin::Info(reply) => reply(Ok(self.info())),
+            Admin::Channels(reply) => reply(Ok(self.channel_list())),
+            Admin::Peers(reply) => reply(Ok(self.peer_list())),
+            Admin::Balance(reply) => reply(Ok(self.wallet_balance())),
+        }
+    }
+
+    fn recovered(&mut self) -> Recovered {
+        if let Err(error) = self.catch_up_manager() {
+            // Waiting is over only when it is of no use; the node stops with the reason.
+            panic!("the chain cannot be followed: {error}");
+        }
+        let attempts = self.node.manager.list_recent_payments().into_iter().map(|payment| match payment {
+            RecentPaymentDetails::AwaitingInvoice { payment_id }
+            | RecentPaymentDetails::Pending { payment_id, .. }
+            | RecentPaymentDetails::Fulfilled { payment_id, .. }
+            | RecentPaymentDetails::Abandoned { payment_id, .. } => PaymentId::from_bytes(payment_id.0),
+        });
+        let channels = self.node.manager.list_channels();
+        let inbound = channels.iter().flat_map(|channel| &channel.pending_inbound_htlcs);
+        Recovered {
+            attempts: attempts.collect(),
+            inbound: inbound.map(|htlc| PaymentHash::from_bytes(htlc.payment_hash.0)).collect(),
+        }
+    }
+
+    /// A monitor newer than its manager is a force-close on load: so the updates are counted,
+    /// then the manager is encoded, and only those that were counted are written with it.
+    fn seal(&mut self) -> Option<Sealed> {
+        let updates = self.node.monitor.pending_operation_count();
+        let changed = self.node.manager.get_and_clear_needs_persistence();
+        if updates > 0 || changed || std::mem::take(&mut self.manager_due) {
+            self.node.persister.put(STATE, MANAGER, self.node.manager.encode());
+            self.node.monitor.flush(updates, &self.node.log);
+        }
+        self.node.persister.extend(self.node.wallet.take_writes());
+        let (kv, completions) = self.node.persister.take();
+        let packages = self.node.broadcaster.take();
+        self.note_transactions(packages.iter().flat_map(|package| package.transactions()));
+        if kv.entries.is_empty() && completions.is_empty() && packages.is_empty() {
+            return None;
+        }
+        self.sealed += 1;
+        let number = self.sealed;
+        self.uncommitted.push_back(Uncommitted { number, completions, packages });
+        Some(Sealed { number, kv })
+    }
+
+    fn committed(&mut self, number: u64) {
+        let _runtime = self.runtime.clone();
+        let _context = _runtime.enter();
+        while self.uncommitted.front().is_some_and(|step| step.number <= number) {
+            let step = self.uncommitted.pop_front().expect("it has a front");
+            for done in step.completions {
+                if done.first {
+                    self.node.handler.first_monitor_durable(done.channel);
+                }
+                if let Err(error) = self.node.monitor.channel_monitor_updated(done.channel, done.update) {
+                    tracing::error!(?error, channel = %done.channel, "LDK does not know a monitor that it wrote");
+                }
+            }
+            self.node.broadcaster.release(step.packages);
+        }
+        self.node.peers.process_events();
+    }
+
+    fn start(&mut self) {
+        let _runtime = self.runtime.clone();
+        let _context = _runtime.enter();
+        self.started = true;
+        self.watch_wallet();
+        for tx in self.node.wallet.to_rebroadcast() {
+            self.node.broadcaster.broadcast(Package::new(vec![(*tx).clone()], "rebroadcast"));
+        }
+        self.listen();
+        self.drive_connections();
+        (self.waker)();
+    }
+
+    fn stop(&mut self) {
+        let _runtime = self.runtime.clone();
+        let _context = _runtime.enter();
+        self.started = false;
+        for task in self.tasks.drain(..) {
+            task.abort();
+        }
+        self.node.peers.disconnect_all_peers();
+        self.write_graph();
+        self.manager_due = true;
+    }
+}
+
+impl Ldk {
+    fn next_chain_event(&mut self) -> Option<ChainEvent> {
+        let feed = self.feed.as_mut().filter(|_| self.started);
+        feed.and_then(|(_, events)| events.try_next())
+    }
+
+    /// Tells the chain thread which transactions of the mempool concern the wallet.
+    pub(crate) fn watch_wallet(&self) {
+        let watched = self.chain_source.watched();
+        watched.watch_scripts(self.node.wallet.watched_scripts());
+        watched.watch_txids(self.node.wallet.evictable());
+    }
+
+    fn send_coins(&mut self, request: &SendCoins) -> Result<CoinsSent, Refusal> {
+        let rate = request.fee_per_kvb.map(|fee| FeeRate::from_sat_per_kwu(fee.to_sat().div_ceil(4)));
+        let rate = rate.unwrap_or_else(|| self.node.fees.for_blocks(SEND_BLOCKS));
+        let payout = request.amount.map_or(Payout::All, Payout::Exactly);
+        let sent = self.node.wallet.send(&request.address, payout, rate, self.reserve(0))?;
+        self.node.broadcaster.broadcast(Package::new(vec![sent.tx.clone()], "withdrawal"));
+        self.watch_wallet();
+        Ok(CoinsSent { txid: txid(sent.tx.compute_txid()), amount: sent.amount, fee: sent.fee })
+    }
+
+    /// Blocks go to all who watch, in order; each gets every block.
+    fn take_chain_events(&mut self) {
+        for _ in 0..BLOCKS_PER_POLL {
+            let Some(event) = self.next_chain_event() else { return };
+            match event {
+                ChainEvent::BlockConnected { block, height } => {
+                    self.node.wallet.block_connected(&block, height);
+                    self.node.monitor.block_connected(&block, height);
+                    self.node.manager.block_connected(&block, height);
+                    self.node.sweeper.block_connected(&block, height);
+                    self.note_transactions(block.txdata.iter());
+                    self.chain_moved();
+                }
+                ChainEvent::Disconnected { fork_point } => {
+                    self.node.wallet.blocks_disconnected(*fork_point);
+                    self.node.monitor.blocks_disconnected(*fork_point);
+                    self.node.manager.blocks_disconnected(*fork_point);
+                    self.node.sweeper.blocks_disconnected(*fork_point);
+                    self.chain_moved();
+                }
+                ChainEvent::Mempool { new, gone } => self.node.wallet.apply_mempool(new, gone),
+                ChainEvent::Tip { .. } => self.watch_wallet(),
+                ChainEvent::Status(Ok(())) => tracing::info!("bitcoind answers again"),
+                ChainEvent::Status(Err(error)) => tracing::warn!(error, "waiting for bitcoind"),
+            }
+        }
+        // More may wait; it is taken after this step's commit is on its way.
+        (self.waker)();
+    }
+
+    /// After a block or a reorg: sweeps that are due, closings that are done.
+    pub(crate) fn chain_moved(&mut self) {
+        let _ = self.node.sweeper.regenerate_and_broadcast_spend_if_necessary();
+        self.take_ldk_events();
+        self.take_wallet_events();
+        self.resolve_closed();
+        self.announce_due = true;
+    }
+
+    /// LDK's events, handled after it let go of its locks, in the step that took them.
+    fn take_ldk_events(&mut self) {
+        let taken = RefCell::new(Vec::new());
+        let take = |event: Event| -> Result<(), ReplayEvent> {
+            taken.borrow_mut().push(event);
+            Ok(())
+        };
+        self.node.manager.process_pending_events(&take);
+        self.node.monitor.process_pending_events(&take);
+        for event in taken.into_inner() {
+            self.handle(event);
+        }
+    }
+
+    fn handle(&mut self, event: Event) {
+        tracing::debug!(?event, "LDK");
+        let rest = self.handle_payment_event(event);
+        let rest = rest.and_then(|event| self.handle_opening_event(event));
+        let rest = rest.and_then(|event| self.handle_closing_event(event));
+        if let Some(event) = rest {
+            // Probes, offers, splices: nothing that this node takes part in.
+            tracing::trace!(?event, "not for us");
+        }
+    }
+
+    fn take_wallet_events(&mut self) {
+        for tx in self.node.wallet.poll_changes() {
+            if tx.state == WalletTxState::Gone {
+                tracing::warn!(txid = %tx.txid, "a transaction of the wallet was replaced or dropped");
+            }
+            self.events.push(BackendEvent::WalletTx(tx));
+        }
+    }
+}
