@@ -97,9 +97,10 @@ impl Ledger {
     ///   fee into the fees; those of a failed one move nothing;
     /// * no payment that has ended has pending transfers;
     /// * a settled payment's parts sum to it;
-    /// * the file is whole, and no row refers to one that is not there.
+    /// * the file's pages are whole, and no row refers to one that is not there.
     ///
-    /// Reads everything: seconds per million payments. The log cannot start anew meanwhile.
+    /// Reads everything, as of one commit: half a minute per million payments, in which the
+    /// writer goes on and its log grows.
     ///
     /// # Errors
     /// The database cannot be read.

@@ -2,6 +2,8 @@
 -- Amounts are msat, times are milliseconds since the Unix epoch, ids and hashes are their bytes,
 -- records a TLV stream, routes node ids of 33 bytes one behind the other, words the ledger's own.
 
+-- Not WITHOUT ROWID: that takes twice as long to write values of 2 kB and more, and wins nothing
+-- with those of 100 bytes.
 CREATE TABLE kv (
     namespace TEXT NOT NULL,
     key TEXT NOT NULL,

@@ -2,6 +2,7 @@
 
 use crate::rows::*;
 use sponte_engine::commit::*;
+use std::fs;
 use std::path::Path;
 
 /// A ledger in which something of every kind is open and ended.
@@ -101,13 +102,18 @@ fn a_row_without_its_parent() {
 }
 
 #[test]
-fn an_index_that_is_not_its_table() {
-    let found = after(
-        "PRAGMA writable_schema = on;
-         UPDATE sqlite_schema SET sql = 'CREATE INDEX transfers_debit ON transfers (credit)'
-           WHERE name = 'transfers_debit';",
-    );
-    assert_says(&found, "file: row 1 missing from index transfers_debit");
+fn a_page_that_is_no_page() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    sound(dir.path());
+    let page = |sql| raw(dir.path()).query_row(sql, [], |row| row.get::<_, u64>(0)).expect("readable");
+    let size = page("PRAGMA page_size");
+    let number = page("SELECT rootpage FROM sqlite_schema WHERE name = 'events'");
+    let file = dir.path().join("sponte.db");
+    let mut bytes = fs::read(&file).expect("there");
+    bytes[((number - 1) * size) as usize..][..100].fill(0xff);
+    fs::write(&file, bytes).expect("written");
+    let found = open(dir.path()).ledger().check().expect("read");
+    assert_says(&found, "file: ");
 }
 
 #[test]

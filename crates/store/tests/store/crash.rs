@@ -158,9 +158,9 @@ fn a_loss_of_power_catches_the_control() {
 #[test]
 fn a_cut_after_checkpoints_takes_nothing_that_was_told() {
     let dir = tempfile::tempdir().expect("a temporary folder");
-    let told = run(dir.path(), "mark-synced,abort-after=200", 1, None);
+    let told = run(dir.path(), "mark-synced,abort-after=120", 1, None);
     cut_unsynced(dir.path(), mix(1)).expect("nobody has it open");
-    assert_eq!(told, 199);
+    assert_eq!(told, 119);
     assert!(survivors(dir.path()) >= told);
 }
 
