@@ -46,7 +46,8 @@ impl Engine {
     pub fn question(&self, event: &BackendEvent) -> Option<Question> {
         match event {
             BackendEvent::Claimable(claimable) => {
-                (!self.incoming.contains(claimable.id)).then_some(Question::Received(claimable.hash))
+                let asked = Question::Received(claimable.hash, claimable.id);
+                (!self.incoming.contains(claimable.id)).then_some(asked)
             }
             BackendEvent::Claimed(claimed) => {
                 (!self.incoming.contains(claimed.id)).then_some(Question::Payment(claimed.id))

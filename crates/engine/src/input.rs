@@ -29,8 +29,9 @@ pub struct Ticket(pub u64);
 /// is handed in: the engine's memory holds only what is pending.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Question {
-    /// Is there an incoming payment with this hash? [`Fact::Received`]
-    Received(PaymentHash),
+    /// Is there an incoming payment with this hash that has not failed, or any with this id?
+    /// [`Fact::Received`]
+    Received(PaymentHash, PaymentId),
     /// The payment with this id. [`Fact::Payment`]
     Payment(PaymentId),
     /// The attempt with this id, with its payment and parts. [`Fact::Attempt`]
@@ -45,7 +46,7 @@ pub enum Fact {
     /// Nothing was asked.
     #[default]
     None,
-    /// Whether there is an incoming payment with the hash.
+    /// Whether there is such a payment.
     Received(bool),
     /// The payment, if there is one.
     Payment(Option<Box<PaymentRow>>),

@@ -8,7 +8,10 @@ use sponte_store::{Ledger, StoreError};
 /// Looks up what the engine asks for.
 pub(crate) fn look_up(ledger: &Ledger, flights: &Flights, question: Question) -> Result<Fact, StoreError> {
     Ok(match question {
-        Question::Received(hash) => Fact::Received(flights.received(hash) || ledger.received_before(&hash)?),
+        Question::Received(hash, id) => {
+            let on_its_way = flights.received(hash) || flights.payment(id).is_some();
+            Fact::Received(on_its_way || ledger.received_before(&hash)? || ledger.payment(&id)?.is_some())
+        }
         Question::Payment(id) => {
             let row = match flights.payment(id) {
                 Some(row) => Some(row.clone()),

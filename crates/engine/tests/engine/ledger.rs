@@ -1,0 +1,160 @@
+//! A ledger in memory that applies change sets as the store does, and refuses what it refuses.
+
+use sponte_engine::commit::{
+    Account, AttemptRow, ChangeSet, Direction, EventRow, PartRow, PaymentRow, Snapshot, State, TransferRow,
+    TransferState,
+};
+use sponte_engine::{Fact, PastAttempt, Question};
+use sponte_proto::{ChannelId, Msat, PaymentId};
+use std::collections::BTreeMap;
+
+#[derive(Clone, Debug, Default)]
+pub struct Ledger {
+    pub payments: BTreeMap<PaymentId, PaymentRow>,
+    pub attempts: BTreeMap<PaymentId, AttemptRow>,
+    pub parts: BTreeMap<(PaymentId, u32, u32), PartRow>,
+    pub transfers: BTreeMap<String, TransferRow>,
+    pub events: Vec<EventRow>,
+}
+
+impl Ledger {
+    pub fn apply(&mut self, changes: ChangeSet) {
+        let ChangeSet { payments, attempts, parts, transfers, settlements, events } = changes;
+        self.payments.extend(payments.into_iter().map(|row| (row.id, row)));
+        self.attempts.extend(attempts.into_iter().map(|row| (row.id, row)));
+        let part_key = |row: &PartRow| (row.payment, row.attempt, row.number);
+        self.parts.extend(parts.into_iter().map(|row| (part_key(&row), row)));
+        for row in transfers {
+            assert_ne!(row.amount, Msat::ZERO, "{} moves nothing", row.key);
+            assert_ne!(row.state, TransferState::Void, "{} begins void", row.key);
+            let kept = self.transfers.entry(row.key.clone()).or_insert_with(|| row.clone());
+            let meaning = |row: &TransferRow| (row.debit, row.credit, row.amount);
+            assert_eq!(meaning(kept), meaning(&row), "{} has two meanings", row.key);
+        }
+        for end in settlements {
+            let row = self.transfers.get_mut(&end.key).unwrap_or_else(|| panic!("{} never began", end.key));
+            if row.state == TransferState::Pending {
+                row.state = end.state;
+            }
+        }
+        self.events.extend(events);
+    }
+
+    pub fn look_up(&self, question: Question) -> Fact {
+        match question {
+            Question::Received(hash, id) => Fact::Received(self.payments.values().any(|row| {
+                let received = row.hash == hash && row.direction == Direction::In;
+                row.id == id || (received && row.state != State::Failed)
+            })),
+            Question::Payment(id) => Fact::Payment(self.payments.get(&id).cloned().map(Box::new)),
+            Question::Attempt(id) => Fact::Attempt(self.past(id).map(Box::new)),
+            Question::Transfers(prefixes) => {
+                let under = |row: &&TransferRow| prefixes.iter().any(|prefix| row.key.starts_with(prefix));
+                Fact::Transfers(self.transfers.values().filter(under).cloned().collect())
+            }
+        }
+    }
+
+    fn past(&self, id: PaymentId) -> Option<PastAttempt> {
+        let attempt = self.attempts.get(&id)?.clone();
+        let payment = self.payments.get(&attempt.payment)?.clone();
+        let own = |row: &&PartRow| row.payment == attempt.payment && row.attempt == attempt.number;
+        let parts = self.parts.values().filter(own).cloned().collect();
+        Some(PastAttempt { payment, attempt, parts })
+    }
+
+    pub fn snapshot(&self) -> Snapshot {
+        let pending = |id: &PaymentId| self.payments.get(id).is_some_and(|row| row.state == State::Pending);
+        let attempts: Vec<AttemptRow> = self
+            .attempts
+            .values()
+            .filter(|row| row.state == State::Pending && pending(&row.payment))
+            .cloned()
+            .collect();
+        let of_attempt = |row: &&PartRow| {
+            attempts.iter().any(|attempt| attempt.payment == row.payment && attempt.number == row.attempt)
+        };
+        let parts = self.parts.values().filter(of_attempt).cloned().collect();
+        Snapshot {
+            payments: self.payments.values().filter(|row| row.state == State::Pending).cloned().collect(),
+            attempts,
+            parts,
+            channel_balances_msat: self.channel_balances_msat(),
+        }
+    }
+
+    pub fn channel_balances_msat(&self) -> Vec<(ChannelId, i64)> {
+        let mut balances = BTreeMap::<ChannelId, i64>::new();
+        for row in self.transfers.values().filter(|row| row.state == TransferState::Posted) {
+            for (account, sign) in [(row.debit, -1), (row.credit, 1)] {
+                if let Account::Channel(channel) = account {
+                    *balances.entry(channel).or_default() += sign * row.amount.to_msat().cast_signed();
+                }
+            }
+        }
+        balances.into_iter().filter(|(_, msat)| *msat != 0).collect()
+    }
+
+    /// Posted, signed msat.
+    pub fn posted(&self, account: Account) -> i64 {
+        self.balance(account, TransferState::Posted)
+    }
+
+    /// Pending in less pending out, signed msat.
+    pub fn pending(&self, account: Account) -> i64 {
+        self.balance(account, TransferState::Pending)
+    }
+
+    fn balance(&self, account: Account, state: TransferState) -> i64 {
+        let rows = self.transfers.values().filter(|row| row.state == state);
+        rows.map(|row| moved(row, account)).sum()
+    }
+
+    fn posted_of(&self, payment: PaymentId, account: Account) -> i64 {
+        let own = |row: &&TransferRow| row.payment == Some(payment) && row.state == TransferState::Posted;
+        self.transfers.values().filter(own).map(|row| moved(row, account)).sum()
+    }
+
+    /// What holds at every commit.
+    pub fn check(&self) {
+        assert_eq!(self.posted(Account::InFlightOut), 0, "in flight for good");
+        assert_eq!(self.posted(Account::HeldIn), 0, "held for good");
+        for row in self.transfers.values().filter(|row| row.state == TransferState::Pending) {
+            let Some(payment) = row.payment else { continue };
+            assert_eq!(self.payments[&payment].state, State::Pending, "{} outlives its payment", row.key);
+        }
+        for row in self.payments.values() {
+            self.check_payment(row);
+        }
+    }
+
+    fn check_payment(&self, row: &PaymentRow) {
+        let to_world = self.posted_of(row.id, Account::World);
+        let fees = self.posted_of(row.id, Account::FeesPaid);
+        let own = |attempt: &&AttemptRow| attempt.payment == row.id;
+        let states = |state| self.attempts.values().filter(own).filter(|row| row.state == state).count();
+        let amount = row.amount.to_msat().cast_signed();
+        match (row.direction, row.state) {
+            (Direction::Out, State::Settled) => {
+                assert_eq!((to_world, fees), (amount, row.fee.to_msat().cast_signed()));
+                assert_eq!((states(State::Settled), states(State::Pending)), (1, 0));
+                assert!(row.fee <= row.max_fee, "the limit was {}, the fee is {}", row.max_fee, row.fee);
+                assert_eq!(row.preimage.map(|preimage| preimage.payment_hash()), Some(row.hash));
+            }
+            (Direction::In, State::Settled) => assert_eq!((to_world, fees), (-amount, 0)),
+            (_, State::Failed) => {
+                assert_eq!((to_world, fees), (0, 0));
+                assert!(row.failure.is_some());
+                assert_eq!((states(State::Settled), states(State::Pending)), (0, 0));
+            }
+            (_, State::Pending) => {
+                assert_eq!((to_world, fees), (0, 0));
+                assert!(states(State::Pending) <= 1, "one attempt at a time");
+            }
+        }
+    }
+}
+
+fn moved(row: &TransferRow, account: Account) -> i64 {
+    row.amount.to_msat().cast_signed() * (i64::from(row.credit == account) - i64::from(row.debit == account))
+}

@@ -1,0 +1,232 @@
+//! Random orders, repeats, crashes and outcomes: the laws hold after every step, and in the end
+//! everything has ended. `SPONTE_SEED` runs one seed, `SPONTE_SEEDS` so many.
+
+use crate::ledger::Ledger;
+use crate::rig::{config, msat, node, request};
+use crate::world::{Backend, Inbound, Network, Random};
+use sponte_engine::commit::{Account, State};
+use sponte_engine::{Engine, Fact, Input, Output, PayError, PayRequest, Ticket};
+use sponte_proto::{PaymentId, Timestamp};
+use std::collections::BTreeMap;
+
+const ACTIONS: usize = 120;
+
+struct Simulation {
+    random: Random,
+    engine: Engine,
+    ledger: Ledger,
+    backend: Backend,
+    /// What a crash comes back to.
+    durable: (Ledger, Backend),
+    network: Network,
+    now: Timestamp,
+    timeout: Option<Timestamp>,
+    /// Whose attempt; the network does not care, the laws do.
+    owners: BTreeMap<PaymentId, PaymentId>,
+    answer: Option<Result<PaymentId, PayError>>,
+}
+
+impl Simulation {
+    fn new(seed: u64) -> Simulation {
+        Simulation {
+            random: Random(seed),
+            engine: Engine::new(config(), Ledger::default().snapshot()),
+            ledger: Ledger::default(),
+            backend: Backend::default(),
+            durable: Default::default(),
+            network: Network::default(),
+            now: Timestamp::from_millis(1_700_000_000_000),
+            timeout: None,
+            owners: BTreeMap::new(),
+            answer: None,
+        }
+    }
+
+    fn act(&mut self) {
+        match self.random.below(13) {
+            0 | 1 => self.pay(),
+            2 => {
+                let number = 10 + self.random.below(8) as u8;
+                self.network.offer(&mut self.backend, number);
+            }
+            3 | 4 => self.network.resolve(&self.durable.1, &mut self.backend, &mut self.random),
+            5 => self.network.forward(&mut self.random),
+            6 => self.backend.repeat(&mut self.random),
+            7 => self.expire(),
+            8 | 9 => self.commit(),
+            10 => self.pass_time(),
+            11 if self.random.one_in(2) => self.crash(),
+            _ => {}
+        }
+        if self.random.one_in(2) {
+            self.step();
+        }
+        self.check();
+    }
+
+    /// One of a few keys, mostly with the arguments that it had before.
+    fn pay(&mut self) {
+        let key = format!("key {}", self.random.below(6));
+        let mut request = PayRequest { looked_up_at: self.now, ..request(&key) };
+        let other = self.random.one_in(8);
+        if other {
+            request.amount = msat(1);
+        }
+        // What a caller does before it asks.
+        let known = self.durable.0.payments.values().find(|row| row.key.as_ref() == Some(&key)).cloned();
+        if let Some(row) = known.filter(|row| row.state != State::Pending) {
+            assert!(request.same_payment(&row) || row.amount == msat(1) || other);
+            return;
+        }
+        let before = self.ledger.payments.values().find(|row| row.key.as_ref() == Some(&key)).cloned();
+        self.input(Input::Pay(request.clone(), Ticket(1)));
+        let answer = self.answer.take().expect("every request is answered at once");
+        if let Some(row) = before {
+            let expected = if request.same_payment(&row) { Ok(row.id) } else { Err(PayError::KeyReused) };
+            assert_eq!(answer, expected);
+        }
+    }
+
+    fn expire(&mut self) {
+        let durable = &self.durable.1;
+        let unclaimed = self.backend.inbound.iter().filter(|(hash, (_, state))| {
+            let safe = durable.inbound.get(*hash).is_some_and(|(_, state)| *state == Inbound::Claimed);
+            *state == Inbound::Offered && !safe
+        });
+        let hashes: Vec<_> = unclaimed.map(|(hash, _)| *hash).collect();
+        if let Some(hash) = self.random.pick(hashes) {
+            self.backend.fail(hash);
+        }
+    }
+
+    fn pass_time(&mut self) {
+        let jump = self.random.next() % 20_000;
+        self.now = self.now.plus_millis(jump);
+        if self.timeout.is_some_and(|at| at <= self.now) {
+            self.timeout = None;
+            self.input(Input::Time);
+        }
+    }
+
+    fn step(&mut self) {
+        self.backend.tell_facts(&self.network);
+        self.drain();
+    }
+
+    fn drain(&mut self) {
+        while let Some(event) = self.backend.poll(&mut self.random) {
+            let fact = self.engine.question(&event).map_or(Fact::None, |asked| self.ledger.look_up(asked));
+            self.input(Input::Backend(event, fact));
+        }
+    }
+
+    fn input(&mut self, input: Input) {
+        self.engine.handle_input(input, self.now);
+        while let Some(output) = self.engine.poll_output() {
+            match output {
+                Output::Persist(changes) => self.ledger.apply(changes),
+                Output::Backend(command) => {
+                    if let sponte_engine::backend::Command::Send(send) = &command {
+                        self.owners.insert(send.attempt, self.ledger.attempts[&send.attempt].payment);
+                        assert_eq!(send.destination, node(9));
+                    }
+                    self.backend.execute(command, &mut self.random);
+                }
+                Output::Timeout(at) => self.timeout = Some(at),
+                Output::Reply(_, answer) => self.answer = Some(answer),
+            }
+        }
+    }
+
+    /// Rows and state in one transaction. Sometimes the rows alone: the backend's state follows
+    /// with the next, which is what "never left" is for.
+    fn commit(&mut self) {
+        self.step();
+        self.durable.0 = self.ledger.clone();
+        if !self.random.one_in(4) {
+            self.durable.1 = self.backend.clone();
+        }
+        self.network.release(&self.durable.1, &mut self.backend);
+    }
+
+    fn crash(&mut self) {
+        (self.ledger, self.backend) = self.durable.clone();
+        self.engine = Engine::new(config(), self.ledger.snapshot());
+        self.timeout = None;
+        self.backend.restart();
+        self.step();
+        let recovered = self.backend.recovered();
+        self.input(Input::Recovered(recovered));
+        self.drain();
+    }
+
+    fn check(&self) {
+        self.ledger.check();
+        let memory: Vec<_> = self.engine.channel_balances_msat().collect();
+        assert_eq!(memory, self.ledger.channel_balances_msat(), "memory and ledger agree");
+        let mut paid = BTreeMap::<PaymentId, u32>::new();
+        for (attempt, outcome) in &self.network.outcomes {
+            if outcome.is_none() {
+                *paid.entry(self.owners[attempt]).or_default() += 1;
+            }
+        }
+        assert!(paid.values().all(|times| *times == 1), "a key is paid at most once");
+        assert!(!self.ledger.events.iter().any(|row| row.kind == "anomaly"), "the backend kept its word");
+    }
+
+    /// Nothing new happens, and all that is open comes to its end.
+    fn finish(&mut self) {
+        for _ in 0..200 {
+            self.now = self.now.plus_millis(30_000);
+            if self.timeout.take_if(|at| *at <= self.now).is_some() {
+                self.input(Input::Time);
+            }
+            self.step();
+            self.durable = (self.ledger.clone(), self.backend.clone());
+            self.network.release(&self.durable.1, &mut self.backend);
+            self.network.resolve(&self.durable.1, &mut self.backend, &mut self.random);
+        }
+        self.check();
+        for row in self.ledger.payments.values() {
+            assert_ne!(row.state, State::Pending, "{row:?}");
+        }
+        let truth = self.network.truth_msat.iter().filter(|(_, msat)| **msat != 0);
+        let truth: Vec<_> = truth.map(|(channel, msat)| (*channel, *msat)).collect();
+        assert_eq!(self.ledger.channel_balances_msat(), truth, "the books are the channels");
+        for account in [Account::HeldIn, Account::InFlightOut] {
+            assert_eq!((self.ledger.posted(account), self.ledger.pending(account)), (0, 0));
+        }
+        for (attempt, outcome) in self.network.outcomes.iter().filter(|(_, outcome)| outcome.is_none()) {
+            let payment = &self.ledger.payments[&self.owners[attempt]];
+            assert_eq!(payment.state, State::Settled, "{outcome:?}");
+        }
+    }
+}
+
+/// Says which seed it was when a law is broken.
+struct Seed(u64);
+
+impl Drop for Seed {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("SPONTE_SEED={} breaks a law", self.0);
+        }
+    }
+}
+
+#[test]
+fn the_laws_hold_whatever_happens() {
+    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let seeds = match number("SPONTE_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..number("SPONTE_SEEDS").unwrap_or(150),
+    };
+    for seed in seeds {
+        let _seed = Seed(seed);
+        let mut simulation = Simulation::new(seed);
+        for _ in 0..ACTIONS {
+            simulation.act();
+        }
+        simulation.finish();
+    }
+}
