@@ -46,7 +46,7 @@ mod peers;
 mod records;
 mod wallet;
 
-pub use audit::{AccountBalance, AuditReport, Finding};
+pub use audit::{AccountBalance, AuditLine, AuditReport, Verdict};
 pub use channels::{
     Channel, ChannelOpened, ChannelState, Channels, CloseChannelRequest, OpenChannelRequest, short_channel_id,
 };

@@ -4,7 +4,7 @@ use crate::context::Context;
 use crate::failure::{CommandResult, Done};
 use crate::output::table;
 use crate::show;
-use sponte_api::{AuditReport, Code};
+use sponte_api::{AuditReport, Code, Verdict};
 
 /// Asks the node for a check of its books; an unclean one has an exit code of its own.
 pub async fn execute(context: &Context) -> CommandResult {
@@ -19,22 +19,21 @@ pub async fn execute(context: &Context) -> CommandResult {
 }
 
 fn words(report: &AuditReport) -> String {
-    let rows = report
-        .accounts
-        .iter()
-        .map(|row| vec![signed(row.posted_msat), signed(row.pending_msat), row.account.clone()]);
+    let rows = report.accounts.iter().map(|row| {
+        let pending = row.pending_in_msat.saturating_sub(row.pending_out_msat);
+        vec![signed(row.posted_msat), signed(pending), row.account.clone()]
+    });
     let mut text = table(&["posted sat", "pending sat", "account"], rows);
-    text.push_str("\n\n");
-    match report.clean {
-        true => text.push_str(&format!(
-            "clean: the accounts sum to zero, and {} channels agree with theirs",
-            report.channels_checked
-        )),
-        false => {
-            let lines: Vec<_> = report.findings.iter().map(|finding| finding.message.as_str()).collect();
-            text.push_str(&format!("not clean:\n{}", lines.join("\n")));
-        }
+    text.push('\n');
+    for line in &report.lines {
+        let mark = match line.verdict {
+            Verdict::Agrees => "ok",
+            Verdict::Differs => "DIFFERS",
+            Verdict::NotNow => "not now",
+        };
+        text.push_str(&format!("\n{mark:7}  {}", line.text));
     }
+    text.push_str(if report.clean { "\n\nclean" } else { "\n\nnot clean" });
     text
 }
 

@@ -1,0 +1,125 @@
+//! The one type of an error answer, and what becomes one.
+
+use axum::Json;
+use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use sponte_api::{Code, ErrorBody, ErrorDetail, RecordError};
+use sponte_engine::backend::RefusalKind;
+use sponte_node::{AdminError, AuditError, PayError, WaitError};
+use sponte_store::StoreError;
+
+/// An answer that is no answer: a code of the table and a line for people.
+#[derive(Clone, Debug)]
+pub(crate) struct ApiError(ErrorDetail);
+
+impl ApiError {
+    /// A code and one line that says what to do next.
+    pub fn new(code: Code, message: impl Into<String>) -> ApiError {
+        ApiError(ErrorDetail::new(code, message))
+    }
+
+    /// A fault that is none of the caller's: logged, not shown.
+    pub fn internal(why: impl std::fmt::Display) -> ApiError {
+        tracing::error!("a request failed: {why}");
+        ApiError::new(Code::Internal, "the node could not answer; its log says why")
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let code = self.0.code;
+        let status = code.http_status().and_then(|status| StatusCode::from_u16(status).ok());
+        let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, Json(ErrorBody::from(self.0))).into_response();
+        if code == Code::Unauthorized {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> ApiError {
+        ApiError::internal(error)
+    }
+}
+
+impl From<PayError> for ApiError {
+    fn from(error: PayError) -> ApiError {
+        use sponte_engine::PayError as Refused;
+        let code = match &error {
+            PayError::Refused(Refused::KeyReused) => Code::KeyReused,
+            PayError::Refused(Refused::LookAgain) | PayError::Busy | PayError::Stopped => Code::Busy,
+            PayError::Refused(_) => Code::InvalidRequest,
+            _ => return ApiError::internal(error),
+        };
+        ApiError::new(code, error.to_string())
+    }
+}
+
+impl From<AdminError> for ApiError {
+    fn from(error: AdminError) -> ApiError {
+        let code = match &error {
+            AdminError::Refused(refusal) => match refusal.kind {
+                RefusalKind::Invalid => Code::InvalidRequest,
+                RefusalKind::NotFound => Code::NotFound,
+                RefusalKind::Conflict => Code::Conflict,
+                RefusalKind::Unavailable => Code::Unavailable,
+            },
+            AdminError::Busy | AdminError::Stopped => Code::Busy,
+            _ => return ApiError::internal(error),
+        };
+        ApiError::new(code, error.to_string())
+    }
+}
+
+impl From<WaitError> for ApiError {
+    fn from(error: WaitError) -> ApiError {
+        match error {
+            WaitError::Unknown => ApiError::new(Code::NotFound, error.to_string()),
+            WaitError::Stopped => ApiError::new(Code::Busy, error.to_string()),
+            other => ApiError::internal(other),
+        }
+    }
+}
+
+impl From<AuditError> for ApiError {
+    fn from(error: AuditError) -> ApiError {
+        match error {
+            AuditError::Backend(error) => error.into(),
+            AuditError::Stopped => ApiError::new(Code::Busy, error.to_string()),
+            other => ApiError::internal(other),
+        }
+    }
+}
+
+impl From<RecordError> for ApiError {
+    fn from(error: RecordError) -> ApiError {
+        ApiError::new(Code::InvalidRequest, format!("{error}; correct the record"))
+    }
+}
+
+impl From<JsonRejection> for ApiError {
+    fn from(rejection: JsonRejection) -> ApiError {
+        let code = match rejection.status() {
+            StatusCode::UNPROCESSABLE_ENTITY => Code::Unprocessable,
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => Code::UnsupportedMediaType,
+            StatusCode::PAYLOAD_TOO_LARGE => Code::TooLarge,
+            _ => Code::InvalidRequest,
+        };
+        ApiError::new(code, rejection.body_text())
+    }
+}
+
+impl From<QueryRejection> for ApiError {
+    fn from(rejection: QueryRejection) -> ApiError {
+        ApiError::new(Code::InvalidRequest, rejection.body_text())
+    }
+}
+
+impl From<PathRejection> for ApiError {
+    fn from(rejection: PathRejection) -> ApiError {
+        ApiError::new(Code::InvalidRequest, rejection.body_text())
+    }
+}

@@ -1,0 +1,216 @@
+//! Lightning, played: destinations are told apart by their bytes.
+
+use sponte_engine::backend::{
+    Admin, Backend, BackendEvent, ChannelOpened, Claimable, Claimed, ClaimedPart, CoinsSent, Command,
+    NodeInfo, Peer, Purpose, Recovered, Refusal, RefusalKind, Sealed, Send, SendFailure, SentPart,
+    WalletBalance,
+};
+use sponte_node::Waker;
+use sponte_proto::{
+    BlockHeight, ChannelId, CltvExpiry, Msat, NodeId, PaymentId, Preimage, Records, Sat, Txid,
+};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+/// A destination that takes nothing.
+pub const REFUSING: u8 = 0x11;
+/// A destination that cannot be reached.
+pub const OFFLINE: u8 = 0x22;
+/// A destination that answers when the test says so.
+pub const SILENT: u8 = 0x33;
+
+/// A node id that is told apart by a byte.
+pub fn node_id(byte: u8) -> NodeId {
+    let mut bytes = [byte; 33];
+    bytes[0] = 2;
+    NodeId::from_bytes(bytes).expect("starts with 02")
+}
+
+/// What the test and the backend both reach.
+#[derive(Default)]
+pub struct Shared {
+    pub waker: Option<Waker>,
+    pub info: Option<NodeInfo>,
+    pub peers: Vec<Peer>,
+    events: Vec<BackendEvent>,
+    silent: Vec<Send>,
+    received: HashMap<PaymentId, Msat>,
+}
+
+impl Shared {
+    pub fn receive(&mut self, preimage: Preimage, amount: Msat, records: Records) {
+        let id = PaymentId::from_bytes([5; 32]);
+        self.received.insert(id, amount);
+        self.events.push(BackendEvent::Claimable(Box::new(Claimable {
+            id,
+            hash: preimage.payment_hash(),
+            amount,
+            channels: vec![channel()],
+            claim_deadline: None,
+            records,
+            purpose: Purpose::Keysend(preimage),
+        })));
+        self.wake();
+    }
+
+    pub fn answer_silent(&mut self) {
+        let sent = self.silent.drain(..).map(|send| BackendEvent::Sent {
+            attempt: send.attempt,
+            preimage: send.preimage,
+            fee: Msat::ZERO,
+        });
+        self.events.extend(sent.collect::<Vec<_>>());
+        self.wake();
+    }
+
+    fn wake(&self) {
+        self.waker.as_ref().expect("the node has started").wake();
+    }
+}
+
+pub struct Played {
+    shared: Arc<Mutex<Shared>>,
+    number: u64,
+    dirty: bool,
+}
+
+fn channel() -> ChannelId {
+    ChannelId::from_bytes([8; 32])
+}
+
+impl Played {
+    pub fn new(shared: Arc<Mutex<Shared>>) -> Played {
+        Played { shared, number: 0, dirty: false }
+    }
+
+    fn send(&mut self, send: Send) {
+        let mut shared = self.shared.lock().expect("no panic");
+        let attempt = send.attempt;
+        let why = match send.destination.to_bytes()[1] {
+            REFUSING => Some(SendFailure::RecipientRefused),
+            OFFLINE => Some(SendFailure::NoRoute { destination_known: false }),
+            _ => None,
+        };
+        if let Some(why) = why {
+            shared.events.push(BackendEvent::AttemptFailed { attempt, why });
+            return;
+        }
+        let part = SentPart {
+            channel: channel(),
+            amount: send.amount,
+            fee: Msat::ZERO,
+            route: vec![send.destination],
+        };
+        shared.events.push(BackendEvent::Dispatched { attempt, parts: vec![part] });
+        if send.destination.to_bytes()[1] == SILENT {
+            shared.silent.push(send);
+            return;
+        }
+        shared.events.push(BackendEvent::Sent { attempt, preimage: send.preimage, fee: Msat::ZERO });
+    }
+}
+
+impl Backend for Played {
+    fn poll(&mut self) -> Vec<BackendEvent> {
+        let events = std::mem::take(&mut self.shared.lock().expect("no panic").events);
+        self.dirty |= !events.is_empty();
+        events
+    }
+
+    fn execute(&mut self, command: Command) {
+        self.dirty = true;
+        match command {
+            Command::Send(send) => self.send(*send),
+            Command::Claim(hash, _) => {
+                let id = PaymentId::from_bytes([5; 32]);
+                let mut shared = self.shared.lock().expect("no panic");
+                let amount = shared.received[&id];
+                let parts = vec![ClaimedPart { channel: channel(), amount, expiry: CltvExpiry::new(500) }];
+                shared.events.push(BackendEvent::Claimed(Claimed { id, hash, parts }));
+            }
+            Command::Fail(hash) => {
+                self.shared.lock().expect("no panic").events.push(BackendEvent::ReceiveFailed(hash));
+            }
+        }
+    }
+
+    fn admin(&mut self, request: Admin) {
+        let mut shared = self.shared.lock().expect("no panic");
+        let refuse = |kind, words: &str| Refusal::new(kind, words);
+        match request {
+            Admin::Connect(id, address, reply) if address.ends_with(":1") => {
+                let words = format!("{id} does not answer at {address}: check the address");
+                reply(Err(Refusal::new(RefusalKind::Unavailable, words)));
+            }
+            Admin::Connect(id, address, reply) => {
+                let peer = Peer { id, address: Some(address), connected: true, outbound: true, channels: 0 };
+                shared.peers.push(peer);
+                reply(Ok(()));
+            }
+            Admin::Disconnect(id, reply) => {
+                let before = shared.peers.len();
+                shared.peers.retain(|peer| peer.id != id);
+                let gone = shared.peers.len() < before;
+                reply(if gone { Ok(()) } else { Err(refuse(RefusalKind::NotFound, "no such peer")) });
+            }
+            Admin::OpenChannel(open, reply) if open.value.to_sat() > 1_000_000 => {
+                reply(Err(refuse(RefusalKind::Conflict, "the wallet holds less: send coins to it")));
+            }
+            Admin::OpenChannel(_, reply) => {
+                reply(Ok(ChannelOpened { channel: channel(), funding: Txid::from_bytes([4; 32]) }));
+            }
+            Admin::CloseChannel { reply, .. } => reply(Err(refuse(RefusalKind::NotFound, "no such channel"))),
+            Admin::Address(reply) => reply(Ok("bcrt1q".into())),
+            Admin::SendCoins(coins, reply) => reply(Ok(CoinsSent {
+                txid: Txid::from_bytes([6; 32]),
+                amount: coins.amount.unwrap_or(Sat::new(77).expect("small")),
+                fee: Sat::new(1).expect("small"),
+            })),
+            Admin::Info(reply) => reply(Ok(shared.info.clone().unwrap_or_else(info))),
+            Admin::Channels(reply) => reply(Ok(vec![])),
+            Admin::Peers(reply) => reply(Ok(shared.peers.clone())),
+            Admin::Balance(reply) => reply(Ok(WalletBalance::default())),
+        }
+    }
+
+    fn recovered(&mut self) -> Recovered {
+        Recovered::default()
+    }
+
+    fn seal(&mut self) -> Option<Sealed> {
+        if !std::mem::take(&mut self.dirty) {
+            return None;
+        }
+        self.number += 1;
+        Some(Sealed { number: self.number, kv: Default::default() })
+    }
+
+    fn committed(&mut self, _number: u64) {}
+
+    fn start(&mut self) {}
+
+    fn stop(&mut self) {}
+}
+
+/// A node that nobody can pay.
+pub fn info() -> NodeInfo {
+    NodeInfo {
+        id: node_id(2),
+        alias: "played".into(),
+        network: "regtest".into(),
+        height: BlockHeight::new(101),
+        block_hash: "00".repeat(32),
+        chain_silent_seconds: None,
+        chain_error: None,
+        tip_age_seconds: 3,
+        listening: None,
+        peers: 0,
+        graph_nodes: 0,
+        graph_channels: 0,
+        balance: WalletBalance::default(),
+        channels_usable: 0,
+        channels: 0,
+        sendable: Msat::ZERO,
+        receivable: Msat::ZERO,
+    }
+}

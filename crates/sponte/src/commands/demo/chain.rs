@@ -1,0 +1,121 @@
+//! The private chain of the demo, and its JSON-RPC.
+
+use super::child::{self, Child};
+use super::until::{PATIENCE, failed};
+use crate::failure::Failure;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use sponte_proto::Txid;
+use std::path::Path;
+use tokio::io::{AsyncBufReadExt, BufReader};
+
+/// Whom mined blocks pay: nobody, so that no balance of the demo changes by them.
+pub const NOBODY: &str = "bcrt1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqdku202";
+
+/// `sponte chain`, running.
+#[derive(Debug)]
+pub struct Chain {
+    pub child: Child,
+    pub rpc: Rpc,
+}
+
+/// What `sponte chain --json` says once it listens.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Access {
+    /// `http://127.0.0.1:port`
+    pub url: String,
+    pub user: String,
+    pub password: String,
+}
+
+impl Chain {
+    /// Starts it on a free port.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub async fn start(program: &Path, logs: &Path) -> Result<Chain, Failure> {
+        let args = ["chain", "--listen", "127.0.0.1:0", "--json", "--exit-on-stdin-close"];
+        let mut command = child::command(program, args);
+        command.stdout(std::process::Stdio::piped());
+        let mut child = Child::spawn("the chain", command, &logs.join("chain.log"))?;
+        let stdout = child.take_stdout().expect("it was asked for and is taken once");
+        let mut lines = BufReader::new(stdout).lines();
+        let said = tokio::time::timeout(PATIENCE, lines.next_line()).await;
+        let access = match said {
+            Ok(Ok(Some(line))) => serde_json::from_str(&line),
+            _ => {
+                child.require_running()?;
+                return Err(failed("the chain did not say where it listens"));
+            }
+        };
+        let access = access.map_err(|why| failed(format!("the chain said something strange: {why}")))?;
+        Ok(Chain { child, rpc: Rpc::new(access)? })
+    }
+}
+
+/// Speaks bitcoind's JSON-RPC.
+#[derive(Clone, Debug)]
+pub struct Rpc {
+    http: reqwest::Client,
+    pub access: Access,
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    result: Value,
+    error: Option<RpcError>,
+}
+
+#[derive(Deserialize)]
+struct RpcError {
+    message: String,
+}
+
+impl Rpc {
+    fn new(access: Access) -> Result<Rpc, Failure> {
+        let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build();
+        let http = http.map_err(|why| failed(format!("the system gives no HTTP client: {why}")))?;
+        Ok(Rpc { http, access })
+    }
+
+    /// Sends whole bitcoins from the faucet.
+    ///
+    /// # Errors
+    /// As every call: the chain does not answer, or refuses.
+    pub async fn give(&self, address: &str, btc: u32) -> Result<(), Failure> {
+        let _: Value = self.call("sendtoaddress", json!([address, btc])).await?;
+        Ok(())
+    }
+
+    /// Mines blocks that pay nobody.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn mine(&self, blocks: u32) -> Result<(), Failure> {
+        let _: Value = self.call("generatetoaddress", json!([blocks, NOBODY])).await?;
+        Ok(())
+    }
+
+    /// Whether the transactions wait in the mempool.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn knows(&self, txids: &[Txid]) -> Result<bool, Failure> {
+        let mempool: Vec<String> = self.call("getrawmempool", json!([])).await?;
+        Ok(txids.iter().all(|txid| mempool.contains(&txid.to_string())))
+    }
+
+    async fn call<T: DeserializeOwned>(&self, method: &str, params: Value) -> Result<T, Failure> {
+        let broken = |why: &dyn std::fmt::Display| failed(format!("the chain did not answer {method}: {why}"));
+        let Access { url, user, password } = &self.access;
+        let body = json!({ "jsonrpc": "1.0", "id": "demo", "method": method, "params": params });
+        let request = self.http.post(url).basic_auth(user, Some(password)).json(&body);
+        let answer = request.send().await.map_err(|why| broken(&why))?;
+        let answer: Answer = answer.json().await.map_err(|why| broken(&why))?;
+        if let Some(error) = answer.error {
+            return Err(failed(format!("the chain refused {method}: {}", error.message)));
+        }
+        serde_json::from_value(answer.result).map_err(|why| broken(&why))
+    }
+}

@@ -1,0 +1,119 @@
+//! All that the demo starts, and that must be gone at its end.
+
+use super::chain::Chain;
+use super::janitor::Folder;
+use super::node::Node;
+use super::progress::Progress;
+use super::until::failed;
+use crate::failure::{Failure, storage};
+use std::path::{Path, PathBuf};
+
+/// A chain and three nodes, and the folder where they live.
+#[derive(Debug)]
+pub struct World {
+    program: PathBuf,
+    folder: Folder,
+    logs: PathBuf,
+    inhabitants: Option<Inhabitants>,
+}
+
+/// Whoever runs.
+#[derive(Debug)]
+pub struct Inhabitants {
+    pub chain: Chain,
+    pub alice: Node,
+    pub bob: Node,
+    pub carol: Node,
+}
+
+impl World {
+    /// An empty one. The children's logs go to `logs`, and stay there, or else into the folder.
+    ///
+    /// # Errors
+    /// There is no place for it.
+    pub fn make(logs: Option<&Path>) -> Result<World, Failure> {
+        let program = std::env::current_exe()
+            .map_err(|why| failed(format!("cannot tell which program this is: {why}")))?;
+        if let Some(logs) = logs {
+            std::fs::create_dir_all(logs).map_err(|why| storage("create the folder", logs, &why))?;
+        }
+        let folder = Folder::make(&program)?;
+        let logs = logs.unwrap_or(folder.path()).to_owned();
+        Ok(World { program, folder, logs, inhabitants: None })
+    }
+
+    /// Starts the chain, and at the same time makes the nodes; then runs them.
+    ///
+    /// # Errors
+    /// One of them does not start.
+    pub async fn populate(&mut self, progress: &Progress) -> Result<(), Failure> {
+        let World { program, folder, logs, .. } = &*self;
+        let make = |name| Node::make(name, program, folder, logs);
+        let (chain, mut alice, mut bob, mut carol) = progress
+            .phase(
+                "starting a private chain, making three nodes",
+                async { tokio::try_join!(Chain::start(program, logs), make("alice"), make("bob"), make("carol")) },
+            )
+            .await?;
+        let access = &chain.rpc.access;
+        let run = async {
+            tokio::try_join!(
+                alice.start(program, folder, access),
+                bob.start(program, folder, access),
+                carol.start(program, folder, access),
+            )
+        };
+        progress.phase("starting alice, bob and carol", run).await?;
+        self.inhabitants = Some(Inhabitants { chain, alice, bob, carol });
+        Ok(())
+    }
+
+    /// Whoever runs.
+    pub fn inhabitants(&mut self) -> &mut Inhabitants {
+        self.inhabitants.as_mut().expect("asked for only after the world was populated")
+    }
+
+    /// Runs carol again on her folder.
+    ///
+    /// # Errors
+    /// She does not start.
+    pub async fn restart_carol(&mut self) -> Result<(), Failure> {
+        let World { program, folder, inhabitants, .. } = self;
+        let Inhabitants { chain, carol, .. } =
+            inhabitants.as_mut().expect("asked for only after the world was populated");
+        carol.start(program, folder, &chain.rpc.access).await
+    }
+
+    /// The binary that all of them are.
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
+    /// Stops everybody and removes everything. The chain goes last: who stops may need it.
+    ///
+    /// # Errors
+    /// Something is still there.
+    pub async fn end(self) -> Result<(), Failure> {
+        if let Some(Inhabitants { chain, mut alice, mut bob, mut carol }) = self.inhabitants {
+            tokio::join!(alice.stop(), bob.stop(), carol.stop());
+            chain.child.stop().await;
+        }
+        self.folder.remove().await
+    }
+}
+
+impl Inhabitants {
+    /// The three nodes, in the order of the path between them.
+    pub fn nodes(&mut self) -> [&mut Node; 3] {
+        [&mut self.alice, &mut self.bob, &mut self.carol]
+    }
+
+    /// Refuses a world in which somebody has ended by itself.
+    ///
+    /// # Errors
+    /// Somebody has.
+    pub fn require_running(&mut self) -> Result<(), Failure> {
+        self.chain.child.require_running()?;
+        self.nodes().into_iter().try_for_each(Node::require_running)
+    }
+}
