@@ -33,9 +33,8 @@ pub(crate) struct Closing {
 pub(crate) struct ClosingBook(BTreeMap<ChannelId, Closing>);
 
 impl ClosingBook {
-    pub(crate) const fn namespace() -> &'static str {
-        CLOSING
-    }
+    /// The namespace of the stored entries.
+    pub(crate) const NAMESPACE: &str = CLOSING;
 
     pub(crate) fn load(entries: &[(String, Vec<u8>)]) -> ClosingBook {
         let read = |(id, bytes): &(String, Vec<u8>)| Some((id.parse().ok()?, Closing::decode(bytes)?));

@@ -35,7 +35,7 @@ mod types;
 mod views;
 
 pub use config::Config;
-pub use start::{Load, StartError, node_id_of};
+pub use start::{StartError, Stored, node_id_of};
 
 use crate::chain::{Broadcaster, ChainEvents, ChainSource, ChainStatus, ChainThread, Fees, SyncedTip};
 use crate::closing::ClosingBook;

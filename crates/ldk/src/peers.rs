@@ -55,9 +55,7 @@ impl PeerBook {
     }
 
     /// The namespace of the stored entries.
-    pub(crate) const fn namespace() -> &'static str {
-        PEERS
-    }
+    pub(crate) const NAMESPACE: &str = PEERS;
 
     /// Where a peer was last reached.
     pub(crate) fn address(&self, id: &PublicKey) -> Option<String> {

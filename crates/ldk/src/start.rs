@@ -75,8 +75,28 @@ pub fn node_id_of(seed: &Seed) -> sponte_proto::NodeId {
     crate::convert::node_id(&keys.get_node_id(Recipient::Node).expect("a node's own key is always at hand"))
 }
 
-/// Reads one namespace of what [`sponte_engine::backend::Sealed`] batches once wrote, in key order.
-pub type Load<'a> = &'a dyn Fn(&str) -> Vec<(String, Vec<u8>)>;
+/// What the node's sealed batches once wrote, by namespace, in key order.
+#[derive(Default)]
+pub struct Stored(BTreeMap<&'static str, Vec<(String, Vec<u8>)>>);
+
+/// Every namespace that the node writes.
+const NAMESPACES: [&str; 7] =
+    [STATE, MONITOR, UPDATE, SWEEPER, PeerBook::NAMESPACE, ClosingBook::NAMESPACE, wallet::NAMESPACE];
+
+impl Stored {
+    /// Reads each namespace once.
+    ///
+    /// # Errors
+    /// What `read` says.
+    pub fn read<E>(read: impl Fn(&str) -> Result<Vec<(String, Vec<u8>)>, E>) -> Result<Stored, E> {
+        let entries = NAMESPACES.into_iter().map(|namespace| Ok((namespace, read(namespace)?)));
+        Ok(Stored(entries.collect::<Result<_, E>>()?))
+    }
+
+    fn take(&mut self, namespace: &str) -> Vec<(String, Vec<u8>)> {
+        self.0.remove(namespace).unwrap_or_default()
+    }
+}
 
 fn unreadable(what: &'static str, why: impl std::fmt::Debug) -> StartError {
     StartError::Unreadable { what, why: format!("{why:?}") }
@@ -105,7 +125,7 @@ impl Ldk {
     pub fn open(
         config: Config,
         seed: &Seed,
-        load: Load<'_>,
+        mut stored: Stored,
         runtime: tokio::runtime::Handle,
         waker: Wake,
     ) -> Result<Ldk, StartError> {
@@ -114,11 +134,12 @@ impl Ldk {
         let announce = announced(&config)?;
         let chain = connect(&config)?;
         let tip = chain.best_tip()?;
-        let bench = Bench::new(config, chain, seed, load, &tip)?;
-        let state: HashMap<String, Vec<u8>> = load(STATE).into_iter().collect();
-        let monitors = bench.read_monitors(load)?;
+        let state: HashMap<String, Vec<u8>> = stored.take(STATE).into_iter().collect();
+        let coins = stored.take(wallet::NAMESPACE);
+        let bench = Bench::new(config, chain, seed, coins, &state, &tip)?;
+        let monitors = bench.read_monitors(stored.take(MONITOR), stored.take(UPDATE))?;
         let manager = bench.manager(state.get(MANAGER), &monitors, &tip)?;
-        let sweeper = bench.sweeper(load(SWEEPER), &tip)?;
+        let sweeper = bench.sweeper(stored.take(SWEEPER), &tip)?;
         let tip = bench.replay(&monitors, &sweeper)?;
         let fundings = fundings(&monitors);
         bench.load_monitors(monitors)?;
@@ -129,11 +150,11 @@ impl Ldk {
             later: Later::default(),
             feed: None,
             status: chain_source.status(),
-            peers: PeerBook::load(&load(PeerBook::namespace())),
+            peers: PeerBook::load(&stored.take(PeerBook::NAMESPACE)),
             opens: BTreeMap::new(),
             pending_unbooked: HashMap::new(),
             our_fundings: HashSet::new(),
-            closing: ClosingBook::load(&load(ClosingBook::namespace())),
+            closing: ClosingBook::load(&stored.take(ClosingBook::NAMESPACE)),
             fundings,
             spends: HashMap::new(),
             uncommitted: VecDeque::new(),
@@ -253,7 +274,8 @@ impl Bench {
         config: Config,
         chain: ChainSource,
         seed: &Seed,
-        load: Load<'_>,
+        coins: Vec<(String, Vec<u8>)>,
+        state: &HashMap<String, Vec<u8>>,
         tip: &BlockLocator,
     ) -> Result<Bench, StartError> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -263,10 +285,8 @@ impl Bench {
             Some(height) => (height, chain.block_hash(height)?),
             None => (tip.height, tip.block_hash),
         };
-        let stored = load(wallet::NAMESPACE);
-        let wallet = Wallet::create_or_load(seed, config.network, stored, Some(birthday))
+        let wallet = Wallet::create_or_load(seed, config.network, coins, Some(birthday))
             .map_err(|error| unreadable("wallet", error))?;
-        let state: HashMap<String, Vec<u8>> = load(STATE).into_iter().collect();
         let graph = match state.get(GRAPH) {
             Some(bytes) => Graph::read(&mut &bytes[..], log.clone()).map_err(|e| unreadable("graph", e))?,
             None => Graph::new(config.network, log.clone()),
@@ -306,14 +326,18 @@ impl Bench {
     }
 
     /// Each whole monitor, with the updates that were written beside it, without a gap.
-    fn read_monitors(&self, load: Load<'_>) -> Result<Vec<ChannelMonitor>, StartError> {
+    fn read_monitors(
+        &self,
+        whole: Vec<(String, Vec<u8>)>,
+        stored_updates: Vec<(String, Vec<u8>)>,
+    ) -> Result<Vec<ChannelMonitor>, StartError> {
         let mut updates: BTreeMap<String, Vec<Vec<u8>>> = BTreeMap::new();
-        for (key, bytes) in load(UPDATE) {
+        for (key, bytes) in stored_updates {
             let channel = key.split('/').next().unwrap_or_default().to_owned();
             updates.entry(channel).or_default().push(bytes);
         }
         let mut monitors = vec![];
-        for (key, bytes) in load(MONITOR) {
+        for (key, bytes) in whole {
             let args = (&*self.keys, &*self.keys);
             let (_, monitor) = <(BlockLocator, ChannelMonitor)>::read(&mut &bytes[..], args)
                 .map_err(|error| unreadable("channel monitor", error))?;

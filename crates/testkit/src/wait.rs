@@ -1,0 +1,21 @@
+//! Waiting for a condition, with a deadline.
+
+use std::time::{Duration, Instant};
+
+/// The longest that a scenario waits for one thing. Far more than any takes on a busy machine.
+const DEADLINE: Duration = Duration::from_secs(90);
+
+/// Asks again and again until there is an answer.
+///
+/// # Panics
+/// There is none within the deadline: `what` says what was waited for.
+pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut look: impl FnMut() -> F) -> T {
+    let end = Instant::now() + DEADLINE;
+    loop {
+        if let Some(answer) = look().await {
+            return answer;
+        }
+        assert!(Instant::now() < end, "waited in vain for {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
