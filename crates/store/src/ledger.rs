@@ -96,7 +96,7 @@ impl Ledger {
     /// * every settled payment's transfers move its amount between us and the world, and its
     ///   fee into the fees; those of a failed one move nothing;
     /// * no payment that has ended has pending transfers;
-    /// * a settled payment's parts sum to it;
+    /// * a settled payment's parts sum to it, fee included;
     /// * the file's pages are whole, and no row refers to one that is not there.
     ///
     /// Reads everything, as of one commit: half a minute per million payments, in which the

@@ -100,3 +100,32 @@ fn unreadable(file: &Path, error: rusqlite::Error) -> OpenError {
         _ => OpenError::Store(error.into()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_commit_is_on_the_disk_before_it_returns() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let file = dir.path().join("sponte.db");
+        std::fs::write(&file, b"").expect("written");
+        let conn = open_writer(&file).expect("new");
+        let number = |sql| conn.query_row(sql, [], |row| row.get::<_, i64>(0)).expect("a number");
+        // 2 is `FULL`: the log is synced by every commit, not by checkpoints only.
+        assert_eq!(number("PRAGMA synchronous"), 2);
+        assert_eq!(number("PRAGMA foreign_keys"), 1);
+        let mode: String = conn.query_row("PRAGMA journal_mode", [], |row| row.get(0)).expect("a word");
+        assert_eq!(mode, "wal");
+    }
+
+    #[test]
+    fn a_reader_cannot_write() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let file = dir.path().join("sponte.db");
+        std::fs::write(&file, b"").expect("written");
+        let _writer = open_writer(&file).expect("new");
+        let reader = open_reader(&file).expect("there");
+        reader.execute("DELETE FROM kv", []).expect_err("read-only");
+    }
+}

@@ -96,6 +96,14 @@ fn parts_that_are_not_the_payment() {
 }
 
 #[test]
+fn parts_that_bring_more_than_the_amount_at_the_cost_of_the_fee() {
+    let found = after("UPDATE parts SET amount_msat = 30002, fee_msat = 5 WHERE number = 1");
+    assert_eq!(found, [""; 0]);
+    let found = after("UPDATE parts SET amount_msat = 29999, fee_msat = 8 WHERE number = 1");
+    assert_says(&found, "its parts sum to 49999 and 8");
+}
+
+#[test]
 fn a_row_without_its_parent() {
     let found = after("DELETE FROM payments WHERE key = 'key-1'");
     assert_says(&found, "a row belongs to one of payments that is not there");

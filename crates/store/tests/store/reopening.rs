@@ -135,17 +135,3 @@ fn a_creation_that_was_cut_short_goes_on() {
     let store = open(dir.path());
     write_changes(&store, settled(1)).expect("written");
 }
-
-#[test]
-fn a_commit_is_synced_and_the_log_is_written_ahead() {
-    // The file says how it is written; `synchronous` belongs to the connection and is covered by
-    // reading the log's length: a commit is in the log, and the log stays with the file.
-    let dir = tempfile::tempdir().expect("a temporary folder");
-    let store = open(dir.path());
-    write(&store, put("a", "b", b"c")).expect("written");
-    let mode: String =
-        raw(dir.path()).query_row("PRAGMA journal_mode", [], |row| row.get(0)).expect("readable");
-    assert_eq!(mode, "wal");
-    assert!(fs::metadata(dir.path().join("sponte.db-wal")).expect("there").len() > 0);
-    store.close().expect("nothing failed");
-}

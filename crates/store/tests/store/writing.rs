@@ -15,8 +15,14 @@ fn open_with(dir: &Path, failpoints: &str) -> Store {
 /// Submits all while the writer is held in a completion, so that all of them wait together.
 fn write_together(store: &Store, transactions: Vec<Transaction>) -> Vec<(usize, Result<Commit, StoreError>)> {
     let (go, wait) = mpsc::channel::<()>();
+    let (held, is_held) = mpsc::channel();
     let writer = store.writer();
-    writer.submit(Transaction::default(), Box::new(move |_| wait.recv().expect("told to go on")));
+    let hold = move |_| {
+        held.send(()).expect("awaited");
+        wait.recv_timeout(DEADLINE).expect("told to go on");
+    };
+    writer.submit(Transaction::default(), Box::new(hold));
+    is_held.recv_timeout(DEADLINE).expect("the writer holds");
     let (sender, receiver) = mpsc::channel();
     for (at, transaction) in transactions.into_iter().enumerate() {
         let sender = sender.clone();
