@@ -28,9 +28,25 @@ pub(crate) fn is_free(why: &SendFailure) -> bool {
     matches!(why, SendFailure::NeverLeft | SendFailure::PeersOffline)
 }
 
-/// Decides after a failure. `delays` counts the waits of this payment so far.
-pub(crate) fn judge(why: &SendFailure, payment: &PaymentRow, delays: u32, now: Timestamp) -> Verdict {
+/// Whether there is no route only because those that failed are avoided. They may pass later: a
+/// peer that was away comes back, liquidity moves.
+pub(crate) fn only_avoided(why: &SendFailure, avoids: bool) -> bool {
+    avoids && matches!(why, SendFailure::NoRoute { .. } | SendFailure::FeeLimitTooLow { .. })
+}
+
+/// Decides after a failure. `delays` counts the waits of this payment so far, `avoids` tells
+/// whether channels that failed were kept out of the attempt.
+pub(crate) fn judge(
+    why: &SendFailure,
+    payment: &PaymentRow,
+    delays: u32,
+    avoids: bool,
+    now: Timestamp,
+) -> Verdict {
     match why {
+        why if only_avoided(why, avoids) => {
+            Verdict::Later(delay_ms(delays), failure::of_attempt(why, payment))
+        }
         SendFailure::OnTheWay if now >= payment.deadline => Verdict::Fail(failure::timeout()),
         SendFailure::OnTheWay if payment.attempts >= payment.max_attempts => {
             Verdict::Fail(failure::of_attempt(why, payment))

@@ -43,6 +43,9 @@ pub struct Config {
 /// when fees are low, which a handful of small payments exhausts.
 pub const DUST_LIMIT_MSAT: u64 = 50_000_000;
 
+/// Confirmations that a channel's funding needs before it is used.
+pub const FUNDING_CONFIRMATIONS: u32 = 6;
+
 /// HTLCs that a peer may have pending towards us in one channel: the most that BOLT 2 allows.
 pub const MAX_ACCEPTED_HTLCS: u16 = 483;
 
@@ -65,9 +68,8 @@ impl Config {
         handshake.announced_channel_max_inbound_htlc_value_in_flight_percentage = 100;
         handshake.unannounced_channel_max_inbound_htlc_value_in_flight_percentage = 100;
         handshake.negotiate_anchors_zero_fee_htlc_tx = true;
-        if self.network == Network::Regtest {
-            handshake.minimum_depth = 1;
-        }
+        // A reorg that takes back a funding transaction in use closes the channel.
+        handshake.minimum_depth = FUNDING_CONFIRMATIONS;
         config.channel_handshake_limits.force_announced_channel_preference = false;
         config.reject_inbound_splices = true;
         config

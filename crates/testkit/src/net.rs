@@ -101,6 +101,20 @@ impl Net {
         }
     }
 
+    /// Alice, Bob and Carol, with announced channels of `sat` from the first to the second and
+    /// from the second to the third.
+    pub async fn line(&self, sat: u64) -> [TestNode; 3] {
+        let nodes = [self.node("alice").await, self.node("bob").await, self.node("carol").await];
+        let [alice, bob, carol] = &nodes;
+        let all = [alice, bob, carol];
+        self.fund(alice, 2 * sat).await;
+        self.fund(bob, 2 * sat).await;
+        self.open(alice, bob, sat, true, &[alice, bob]).await;
+        self.synced(&all).await;
+        self.open(bob, carol, sat, true, &all).await;
+        nodes
+    }
+
     /// Waits until every node knows as many public channels as there are.
     async fn gossiped(&self, all: &[&TestNode]) {
         let mut announced = std::collections::BTreeSet::new();

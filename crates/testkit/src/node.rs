@@ -108,6 +108,12 @@ impl TestNode {
             .expect("no panic");
     }
 
+    /// Stops it and loses its folder; the seed is what is left.
+    pub async fn forget_all(&mut self) {
+        self.stop().await;
+        std::fs::remove_dir_all(&self.dir).expect("the folder is ours");
+    }
+
     /// The door.
     pub fn handle(&self) -> Handle {
         self.running.as_ref().expect("it runs").node.handle()

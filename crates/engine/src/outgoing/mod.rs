@@ -189,10 +189,14 @@ impl Outgoing {
         if payment.row.preimage.is_some() {
             return self.settle_payment(step, id);
         }
-        if retry::is_free(why) {
+        let avoids = !payment.avoid.is_empty();
+        if retry::is_free(why) || retry::only_avoided(why, avoids) {
             payment.row.max_attempts = payment.row.max_attempts.saturating_add(1);
         }
-        match retry::judge(why, &payment.row, payment.delays, step.now) {
+        if retry::only_avoided(why, avoids) {
+            payment.avoid.clear();
+        }
+        match retry::judge(why, &payment.row, payment.delays, avoids, step.now) {
             Verdict::Again => self.start_attempt(config, step, id),
             Verdict::Fail(reason) => self.fail_payment(step, id, reason),
             Verdict::Later(delay_ms, reason) => {

@@ -1,0 +1,64 @@
+//! Channels that end, and the money that comes back.
+
+use sponte_engine::backend::ChannelState;
+use sponte_engine::commit::{Account, State};
+use sponte_testkit::{Net, TestNode, until};
+
+/// Alice and Bob with a channel, both with money in it.
+async fn pair(net: &Net) -> (TestNode, TestNode) {
+    let alice = net.node("alice").await;
+    let bob = net.node("bob").await;
+    net.fund(&alice, 2_000_000).await;
+    net.fund(&bob, 200_000).await;
+    net.open(&alice, &bob, 1_000_000, true, &[&alice, &bob]).await;
+    assert_eq!(alice.pay(&bob, "300000sat").await.state, State::Settled);
+    alice.audited().await;
+    (alice, bob)
+}
+
+/// Mines until neither has anything to come, then looks at wallets and books.
+async fn money_is_home(net: &Net, alice: &TestNode, bob: &TestNode) {
+    until("everything to come home", async || {
+        net.mine_and_sync(1, &[alice, bob]).await;
+        let all = [alice.channels().await, bob.channels().await];
+        all.iter().all(Vec::is_empty).then_some(())
+    })
+    .await;
+    let (a, b) = (alice.balance().await, bob.balance().await);
+    // Fees: the funding, the closing, each side's sweep.
+    assert!((1_690_000..1_700_000).contains(&a.confirmed.to_sat()), "{a:?}");
+    assert!((490_000..=500_000).contains(&b.confirmed.to_sat()), "{b:?}");
+    for node in [alice, bob] {
+        node.audited().await;
+        for account in node.handle().ledger().accounts().expect("the ledger reads") {
+            if let Account::Channel(id) = account.account {
+                assert_eq!(account.posted_msat, 0, "{}'s account of {id}", node.name());
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cooperative_close_brings_the_money_home() {
+    let net = Net::start().await;
+    let (alice, bob) = pair(&net).await;
+    let channel = alice.channels().await[0].id;
+    bob.close(channel, false).await.expect("it closes");
+    net.mempool_holds(1).await;
+    money_is_home(&net, &alice, &bob).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_forced_close_brings_the_money_home() {
+    let net = Net::start().await;
+    let (alice, bob) = pair(&net).await;
+    let channel = alice.channels().await[0].id;
+    alice.close(channel, true).await.expect("it closes");
+    let closing = until("the channel to be closing", async || {
+        alice.channel(channel).await.filter(|channel| channel.state == ChannelState::Closing)
+    })
+    .await;
+    assert!(closing.waiting_for.is_some() && closing.to_come.to_sat() > 0, "{closing:?}");
+    net.mempool_holds(1).await;
+    money_is_home(&net, &alice, &bob).await;
+}

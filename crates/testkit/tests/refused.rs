@@ -1,0 +1,76 @@
+//! Payments that cannot be, and what is said of them.
+
+use sponte_engine::commit::{PaymentRow, State};
+use sponte_proto::Msat;
+use sponte_testkit::{Net, TestNode, until};
+
+fn code(row: &PaymentRow) -> &str {
+    assert_eq!(row.state, State::Failed, "{row:?}");
+    row.failure.as_ref().map_or("", |failure| failure.code.as_str())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_route_fee_limit_and_balance_are_told_apart() {
+    let net = Net::start().await;
+    let [alice, bob, carol] = net.line(1_000_000).await;
+    let (dave, erin) = (net.node("dave").await, net.node("erin").await);
+    assert_eq!(code(&alice.pay(&dave, "50sat").await), "unknown_destination");
+    // Two nodes that everybody knows and no channel leads to.
+    net.fund(&dave, 1_000_000).await;
+    alice.connect(&dave).await;
+    net.open(&dave, &erin, 500_000, true, &[&alice, &bob, &carol, &dave, &erin]).await;
+    assert_eq!(code(&alice.pay(&erin, "50sat").await), "no_route");
+    let too_much = alice.pay(&carol, "2000000sat").await;
+    assert_eq!(code(&too_much), "insufficient_balance");
+    assert!(too_much.failure.expect("it failed").message.contains("sat"));
+
+    let mut request = TestNode::request(&carol, "100000sat");
+    request.max_fee = Msat::new(10_999);
+    let id = alice.begin(request.clone()).await.expect("a sound request");
+    let dear = alice.ended(id).await;
+    assert_eq!(code(&dear), "fee_limit_too_low");
+    assert!(dear.failure.expect("it failed").message.contains("11sat"), "the cheapest route's fee is told");
+
+    request.key.push('+');
+    request.max_fee = Msat::new(11_000);
+    let id = alice.begin(request).await.expect("a sound request");
+    assert_eq!(alice.ended(id).await.state, State::Settled, "the limit itself is enough");
+
+    assert!(alice.begin(TestNode::request(&alice, "50sat")).await.is_err(), "oneself is not paid");
+    assert!(alice.begin(TestNode::request(&bob, "0sat")).await.is_err(), "nothing is not paid");
+    for node in [&alice, &bob, &carol] {
+        node.audited().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_offline_peer_is_waited_for_and_told() {
+    let net = Net::start().await;
+    let alice = net.node("alice").await;
+    let mut bob = net.node("bob").await;
+    net.fund(&alice, 2_000_000).await;
+    net.open(&alice, &bob, 1_000_000, false, &[&alice, &bob]).await;
+    bob.stop().await;
+    until("alice to notice", async || {
+        alice.channels().await.iter().all(|channel| !TestNode::usable(channel)).then_some(())
+    })
+    .await;
+
+    let mut request = TestNode::request(&bob, "50sat");
+    request.timeout_ms = 500;
+    let id = alice.begin(request).await.expect("a sound request");
+    let given_up = alice.ended(id).await;
+    assert_eq!(given_up.state, State::Failed);
+    let failure = given_up.failure.expect("it failed");
+    assert!(
+        ["timeout", "recipient_offline", "peers_offline"].contains(&failure.code.as_str()),
+        "{failure:?}"
+    );
+
+    let id = alice.begin(TestNode::request(&bob, "51sat")).await.expect("a sound request");
+    bob.run().await;
+    alice.connect(&bob).await;
+    assert_eq!(alice.ended(id).await.state, State::Settled, "it waited for the peer");
+    alice.audited().await;
+    bob.audited().await;
+}
