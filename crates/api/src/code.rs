@@ -91,8 +91,8 @@ codes! {
     PortInUse = "port_in_use", none, 15;
     /// bitcoind refuses the user, the password or the cookie, or serves another chain.
     ChainRefused = "chain_refused", none, 16;
-    /// bitcoind did not answer at start.
-    ChainUnreachable = "chain_unreachable", none, 17;
+    /// bitcoind answers, but not as it must.
+    ChainUnusable = "chain_unusable", none, 17;
     /// The disk is full, broken or not writable; what was committed is kept.
     Storage = "storage", none, 18;
     /// The database is unreadable, or of a newer version.
@@ -103,6 +103,8 @@ codes! {
     StillInFlight = "still_in_flight", none, 21;
     /// The books do not agree with the channels or with themselves.
     AuditFailed = "audit_failed", none, 22;
+    /// A step of the demo did not go as it should, or the demo was interrupted.
+    DemoFailed = "demo_failed", none, 23;
 }
 
 impl fmt::Display for Code {

@@ -107,7 +107,8 @@ impl Rpc {
     }
 
     async fn call<T: DeserializeOwned>(&self, method: &str, params: Value) -> Result<T, Failure> {
-        let broken = |why: &dyn std::fmt::Display| failed(format!("the chain did not answer {method}: {why}"));
+        let broken =
+            |why: &dyn std::fmt::Display| failed(format!("the chain did not answer {method}: {why}"));
         let Access { url, user, password } = &self.access;
         let body = json!({ "jsonrpc": "1.0", "id": "demo", "method": method, "params": params });
         let request = self.http.post(url).basic_auth(user, Some(password)).json(&body);

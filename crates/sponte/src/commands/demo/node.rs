@@ -11,6 +11,9 @@ use sponte_proto::NodeId;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+/// How often nodes ask for blocks: those of the demo come when they are wanted.
+const POLL: &str = "100ms";
+
 /// A node that was made.
 #[derive(Debug)]
 pub struct Node {
@@ -19,6 +22,8 @@ pub struct Node {
     /// Its folder.
     pub dir: DataDir,
     log: PathBuf,
+    /// What it said when it was last started.
+    info: Option<Info>,
     running: Option<Running>,
 }
 
@@ -27,7 +32,6 @@ pub struct Node {
 struct Running {
     child: Child,
     client: Client,
-    info: Info,
 }
 
 impl Node {
@@ -51,7 +55,7 @@ impl Node {
             let words = last_words(&String::from_utf8_lossy(&ended.stderr));
             return Err(failed(format!("cannot make {name}: {words}")));
         }
-        Ok(Node { name, dir, log: logs.join(format!("{name}.log")), running: None })
+        Ok(Node { name, dir, log: logs.join(format!("{name}.log")), info: None, running: None })
     }
 
     /// Runs it on the chain, on free ports, and waits until it answers.
@@ -64,7 +68,7 @@ impl Node {
         let _ = std::fs::remove_file(&address);
         let mut command = child::command(program, ["run", "--exit-on-stdin-close", "--alias", self.name]);
         command
-            .args(["--listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0"])
+            .args(["--listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0", "--poll-interval", POLL])
             .args(["--bitcoind-url", &chain.url, "--bitcoind-user", &chain.user])
             .env("SPONTE_BITCOIND_PASSWORD", &chain.password)
             .arg("--dir")
@@ -80,18 +84,14 @@ impl Node {
             Ok(client.info().await.ok().map(|info| (client, info)))
         })
         .await?;
-        self.running = Some(Running { child, client, info });
+        self.info = Some(info);
+        self.running = Some(Running { child, client });
         Ok(())
     }
 
     /// Whom others pay.
     pub fn id(&self) -> NodeId {
-        self.running().info.id
-    }
-
-    /// What it said of itself when it started.
-    pub fn info(&self) -> &Info {
-        &self.running().info
+        self.info().id
     }
 
     /// Where it listens for peers.
@@ -99,7 +99,7 @@ impl Node {
     /// # Errors
     /// It does not.
     pub fn listening(&self) -> Result<&str, Failure> {
-        let listening = self.running().info.listening.as_deref();
+        let listening = self.info().listening.as_deref();
         listening.ok_or_else(|| failed(format!("{} does not listen for peers", self.name)))
     }
 
@@ -145,6 +145,10 @@ impl Node {
         if let Some(running) = self.running.take() {
             running.child.stop().await;
         }
+    }
+
+    fn info(&self) -> &Info {
+        self.info.as_ref().expect("nodes are started before anything is asked about them")
     }
 
     fn running(&self) -> &Running {

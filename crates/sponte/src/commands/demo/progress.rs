@@ -39,12 +39,20 @@ impl Progress {
     }
 
     /// Shows what is done while it is done.
-    pub async fn phase<T, E>(&self, what: &'static str, work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+    pub async fn phase<T, E>(
+        &self,
+        what: &'static str,
+        work: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
         self.show(&self.setup, what, work).await
     }
 
     /// The same for a step of the demo.
-    pub async fn step<T, E>(&self, what: &'static str, work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+    pub async fn step<T, E>(
+        &self,
+        what: &'static str,
+        work: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
         self.setup.set_message("ready");
         self.show(&self.payments, what, work).await
     }

@@ -167,9 +167,14 @@ mod tests {
         let (settled, failed, pending) = (Some(State::Settled), Some(State::Failed), Some(State::Pending));
         assert_eq!(of(settled, settled), Outcome::Settled);
         assert_eq!(of(failed, None), Outcome::Failed);
-        for (sender, receiver) in
-            [(settled, None), (settled, pending), (failed, settled), (pending, settled), (None, None), (failed, pending)]
-        {
+        for (sender, receiver) in [
+            (settled, None),
+            (settled, pending),
+            (failed, settled),
+            (pending, settled),
+            (None, None),
+            (failed, pending),
+        ] {
             assert_eq!(of(sender, receiver), Outcome::Unclear, "{sender:?} {receiver:?}");
         }
     }

@@ -34,7 +34,8 @@ async fn fund(world: &Inhabitants) -> Result<(), Failure> {
         chain.rpc.give(&fresh.address, GIFT_BTC).await?;
     }
     chain.rpc.mine(1).await?;
-    let rich = |node: &Node| node.until("has its coins", |info| info.wallet.confirmed_sat > CHANNEL);
+    let rich =
+        async |node: &Node| node.until("has its coins", |info| info.wallet.confirmed_sat > CHANNEL).await;
     tokio::try_join!(rich(alice), rich(bob), rich(carol))?;
     Ok(())
 }

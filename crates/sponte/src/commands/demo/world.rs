@@ -6,6 +6,7 @@ use super::node::Node;
 use super::progress::Progress;
 use super::until::failed;
 use crate::failure::{Failure, storage};
+use sponte_proto::NodeId;
 use std::path::{Path, PathBuf};
 
 /// A chain and three nodes, and the folder where they live.
@@ -50,10 +51,9 @@ impl World {
         let World { program, folder, logs, .. } = &*self;
         let make = |name| Node::make(name, program, folder, logs);
         let (chain, mut alice, mut bob, mut carol) = progress
-            .phase(
-                "starting a private chain, making three nodes",
-                async { tokio::try_join!(Chain::start(program, logs), make("alice"), make("bob"), make("carol")) },
-            )
+            .phase("starting a private chain, making three nodes", async {
+                tokio::try_join!(Chain::start(program, logs), make("alice"), make("bob"), make("carol"))
+            })
             .await?;
         let access = &chain.rpc.access;
         let run = async {
@@ -106,6 +106,12 @@ impl Inhabitants {
     /// The three nodes, in the order of the path between them.
     pub fn nodes(&mut self) -> [&mut Node; 3] {
         [&mut self.alice, &mut self.bob, &mut self.carol]
+    }
+
+    /// How people call the node with this id.
+    pub fn name_of(&self, id: NodeId) -> &'static str {
+        let nodes = [&self.alice, &self.bob, &self.carol];
+        nodes.into_iter().find(|node| node.id() == id).map_or("a stranger", |node| node.name)
     }
 
     /// Refuses a world in which somebody has ended by itself.
