@@ -44,6 +44,27 @@ fn a_free_route_books_no_fee() {
 }
 
 #[test]
+fn a_route_that_failed_is_tried_again_when_no_other_is_left() {
+    let mut rig = Rig::new();
+    let id = rig.pay(request("k")).expect("begun");
+    let first = rig.sent();
+    rig.dispatched(first.attempt);
+    rig.event(BackendEvent::PartFailed { attempt: first.attempt, channel: Some(7), by_recipient: false });
+    rig.failed(first.attempt, SendFailure::OnTheWay);
+    let second = rig.sent();
+    assert_eq!(second.avoid, [7]);
+    rig.failed(second.attempt, SendFailure::NoRoute { destination_known: true });
+    assert_eq!(rig.state(id), State::Pending);
+    assert!(rig.commands.is_empty(), "only time can mend it");
+    rig.wait();
+    let third = rig.sent();
+    assert_eq!(third.avoid, [0; 0]);
+    rig.failed(third.attempt, SendFailure::NoRoute { destination_known: true });
+    assert_eq!(rig.failure(id), "no_route", "nothing was avoided: there is none");
+    rig.ledger.check();
+}
+
+#[test]
 fn the_same_key_is_the_same_payment_for_ever() {
     let mut rig = Rig::new();
     let id = rig.pay(request("k")).expect("begun");

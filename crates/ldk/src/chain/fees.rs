@@ -12,7 +12,7 @@
 
 use std::sync::{Arc, RwLock};
 
-use bitcoin::{FeeRate, Network};
+use bitcoin::{Amount, FeeRate, Network};
 use lightning::chain::chaininterface::{ConfirmationTarget, FEERATE_FLOOR_SATS_PER_KW, FeeEstimator};
 use serde::Deserialize;
 use serde_json::json;
@@ -156,11 +156,12 @@ impl Rates {
     }
 }
 
-/// bitcoind's feerates are BTC per 1,000 virtual bytes, that is per 4,000 weight units.
+/// bitcoind's feerates are BTC per 1,000 virtual bytes, that is per 4,000 weight units. What is
+/// no amount of money counts as nothing.
 fn sat_per_kw(btc_per_kvb: f64) -> u32 {
-    let rate = (btc_per_kvb * 100_000_000.0 / 4.0).ceil();
-    // The cast saturates, and takes what is not a number for zero.
-    (rate as u32).clamp(FEERATE_FLOOR_SATS_PER_KW, CEILING_SAT_PER_KW)
+    let sat_per_kvb = Amount::from_btc(btc_per_kvb).map_or(0, Amount::to_sat);
+    let rate = u32::try_from(sat_per_kvb.div_ceil(4)).unwrap_or(u32::MAX);
+    rate.clamp(FEERATE_FLOOR_SATS_PER_KW, CEILING_SAT_PER_KW)
 }
 
 #[cfg(test)]
@@ -183,6 +184,7 @@ mod tests {
     fn units() {
         assert_eq!(sat_per_kw(0.00001), FEERATE_FLOOR_SATS_PER_KW);
         assert_eq!(sat_per_kw(0.0001), 2_500);
+        assert_eq!(sat_per_kw(0.00002), 500);
         assert_eq!(sat_per_kw(21e6), CEILING_SAT_PER_KW);
         assert_eq!(sat_per_kw(-1.0), FEERATE_FLOOR_SATS_PER_KW);
     }

@@ -50,21 +50,20 @@ impl MempoolWatch {
             // A block came in between: what it confirmed must not look evicted.
             return Ok(None);
         }
-        let gone = self.note_listing(&listed);
+        self.note_listing(&listed);
         self.look_again_at(watched.txids_among(&listed));
         let new = self.fetch(rpc, watched).await?;
+        // Last, so that a failure above loses nothing.
+        let gone = self.take_gone(&listed);
         let nothing = new.is_empty() && gone.is_empty();
         Ok((!nothing).then_some(ChainEvent::Mempool { new, gone }))
     }
 
-    /// Queues what is new; gives what was told and is no longer there.
-    fn note_listing(&mut self, listed: &HashSet<Txid>) -> Vec<Txid> {
+    /// Queues what is new, forgets what is no longer there.
+    fn note_listing(&mut self, listed: &HashSet<Txid>) {
         self.seen.retain(|txid| listed.contains(txid));
         self.fresh.retain(|txid| listed.contains(txid));
         self.backlog.retain(|txid| listed.contains(txid));
-        let gone: Vec<Txid> = self.told.difference(listed).copied().collect();
-        self.told.retain(|txid| listed.contains(txid));
-
         let queue = if self.started { &mut self.fresh } else { &mut self.backlog };
         self.started = true;
         for txid in listed {
@@ -75,6 +74,12 @@ impl MempoolWatch {
                 queue.push_back(*txid);
             }
         }
+    }
+
+    /// What was told and is no longer there.
+    fn take_gone(&mut self, listed: &HashSet<Txid>) -> Vec<Txid> {
+        let gone = self.told.difference(listed).copied().collect();
+        self.told.retain(|txid| listed.contains(txid));
         gone
     }
 
@@ -133,8 +138,13 @@ async fn fetch_one(rpc: &Rpc, txid: &Txid) -> Result<Option<Transaction>, ChainE
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::sync::Arc;
+
     use bitcoin::hashes::Hash;
+
+    use super::*;
+    use crate::chain::package::tests::{coin, spending};
+    use crate::chain::testing::{FakeBitcoind, block_on};
 
     fn txids(range: std::ops::Range<u8>) -> HashSet<Txid> {
         range.map(|n| Txid::from_byte_array([n; 32])).collect()
@@ -157,7 +167,50 @@ mod tests {
         let mut watch = MempoolWatch::default();
         watch.note_listing(&txids(0..4));
         watch.told = txids(0..2);
-        assert_eq!(watch.note_listing(&txids(1..2)), [Txid::from_byte_array([0; 32])]);
-        assert!(watch.note_listing(&txids(1..2)).is_empty());
+        assert_eq!(watch.take_gone(&txids(1..2)), [Txid::from_byte_array([0; 32])]);
+        assert!(watch.take_gone(&txids(1..2)).is_empty());
+    }
+
+    #[test]
+    fn nothing_is_told_of_a_mempool_after_a_block_not_yet_told() {
+        let bitcoind = FakeBitcoind::start();
+        let ours = spending(&[coin(1)], 1);
+        let watched = WatchedScripts::default();
+        watched.watch_txids([bitcoind.submit(&ours)]);
+        let rpc = Rpc::new(&bitcoind.config(), Arc::default()).unwrap();
+        let mut watch = MempoolWatch::default();
+        let mut poll = |tip| block_on(watch.poll(&rpc, &watched, tip)).unwrap();
+
+        let genesis = bitcoind.active()[0];
+        assert!(poll(BlockHash::all_zeros()).is_none());
+        assert!(matches!(poll(genesis), Some(ChainEvent::Mempool { .. })));
+        bitcoind.generate(1);
+        assert!(poll(genesis).is_none());
+        let Some(ChainEvent::Mempool { new, gone }) = poll(bitcoind.active()[1]) else {
+            panic!("its end was not told");
+        };
+        assert_eq!((new.len(), gone), (0, vec![ours.compute_txid()]));
+    }
+
+    #[test]
+    fn a_failure_half_way_loses_nothing() {
+        let bitcoind = FakeBitcoind::start();
+        let ours = spending(&[coin(1)], 1);
+        let watched = WatchedScripts::default();
+        watched.watch_txids([bitcoind.submit(&ours)]);
+        let rpc = Rpc::new(&bitcoind.config(), Arc::default()).unwrap();
+        let (mut watch, tip) = (MempoolWatch::default(), bitcoind.active()[0]);
+        block_on(watch.poll(&rpc, &watched, tip)).unwrap();
+
+        bitcoind.with(|state| state.chain.mempool.clear());
+        bitcoind.submit(&spending(&[coin(2)], 2));
+        bitcoind.with(|state| state.hides_transactions = true);
+        block_on(watch.poll(&rpc, &watched, tip)).unwrap_err();
+        bitcoind.with(|state| state.hides_transactions = false);
+        let Some(ChainEvent::Mempool { gone, .. }) = block_on(watch.poll(&rpc, &watched, tip)).unwrap()
+        else {
+            panic!("the eviction was not told");
+        };
+        assert_eq!(gone, [ours.compute_txid()]);
     }
 }

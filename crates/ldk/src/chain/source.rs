@@ -26,7 +26,7 @@ pub type Patience = Arc<dyn Fn(&ChainError) -> bool + Send + Sync>;
 
 /// A bitcoind on the right network, and the handles that the parts of a node share.
 ///
-/// Its methods block the calling thread and must not be called from asynchronous code.
+/// Its methods block the calling thread; neither call them nor drop it in asynchronous code.
 pub struct ChainSource {
     config: RpcConfig,
     options: ChainOptions,
@@ -112,7 +112,8 @@ impl ChainSource {
     }
 
     /// Brings each listener from where it was to the same best block: disconnects what is stale,
-    /// connects what is new. Call it on the step thread, before [`Self::run`].
+    /// connects what is new. Call it on the step thread, before [`Self::run`]. Up to 36 blocks are
+    /// in memory at once.
     ///
     /// # Errors
     /// [`ChainError::UnknownBlock`] if bitcoind knows none of a listener's blocks,

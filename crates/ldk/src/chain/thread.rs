@@ -73,7 +73,8 @@ impl ChainThread {
         self.poke.notify_one();
     }
 
-    /// Whether it has ended: only when its [`ChainEvents`] were dropped.
+    /// Whether it has ended, because its [`ChainEvents`] were dropped. If they were not, it has
+    /// panicked: stop the node.
     pub fn is_finished(&self) -> bool {
         self.thread.as_ref().is_none_or(JoinHandle::is_finished)
     }
@@ -122,7 +123,7 @@ async fn follow(parts: &Parts, events: &EventSender, poke: &Notify, new_block: &
     let options = &parts.options;
     let mut rounds = Rounds::new(parts, events, new_block);
     let mut backoff = options.poll_interval;
-    let mut told_well = false;
+    let mut told_once = false;
     loop {
         let (health, pause) = match rounds.round().await {
             Ok(()) => {
@@ -136,11 +137,11 @@ async fn follow(parts: &Parts, events: &EventSender, poke: &Notify, new_block: &
             }
         };
         let news = parts.status.note_error(health.clone().err());
-        if news || !told_well {
+        if news || !told_once {
             if let Err(trouble) = &health {
                 tracing::warn!("{trouble}");
             }
-            told_well = true;
+            told_once = true;
             if let Err(closed) = events.send(ChainEvent::Status(health)).await {
                 return closed;
             }

@@ -200,6 +200,7 @@ mod tests {
     use super::*;
     use crate::chain::package::tests::{coin, spending};
     use crate::chain::testing::{FakeBitcoind, block_on};
+    use crate::chain::{RpcAuth, RpcConfig};
 
     fn scid(height: u64, index: u64, vout: u64) -> u64 {
         height << 40 | index << 16 | vout
@@ -221,6 +222,38 @@ mod tests {
         assert_eq!(find(scid(1, 1, 1)), None, "no such output");
         assert_eq!(find(scid(1, 2, 0)), None, "no such transaction");
         assert_eq!(find(scid(99, 0, 0)), None, "no such block");
+    }
+
+    #[test]
+    fn a_coin_of_a_verifying_chain_is_found_until_it_is_spent() {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let config = sponte_chain::ServerConfig::default();
+        let server = runtime.block_on(sponte_chain::Server::start(config)).unwrap();
+        let auth =
+            RpcAuth::Password { user: server.user().to_owned(), password: server.password().to_owned() };
+        let rpc = Rpc::new(&RpcConfig::new(server.url(), auth), Arc::default()).unwrap();
+        let find = || block_on(find(&rpc, &RecentBlocks::default(), scid(1, 0, 0))).unwrap();
+        let coin = find().expect("a coin of the faucet");
+        assert_eq!(coin.value, Amount::from_int_btc(50));
+        let faucet = server.chain().lock().faucet_address();
+        assert_eq!(coin.script_pubkey, faucet.script_pubkey());
+
+        server.chain().send(&faucet, Amount::from_sat(1_000)).unwrap();
+        let spent = {
+            let regtest = server.chain().lock();
+            let mut waiting = regtest.chain().mempool_entries();
+            waiting.next().unwrap().tx.input[0].previous_output
+        };
+        server.chain().mine(1).unwrap();
+        let height = (1..100).find(|height| {
+            let regtest = server.chain().lock();
+            let block = regtest.chain().block_hash_at(*height).unwrap();
+            let block = regtest.chain().block(&block).unwrap();
+            block.block.txdata[0].compute_txid() == spent.txid
+        });
+        let gone = scid(height.unwrap().into(), 0, spent.vout.into());
+        let looked_up = block_on(super::find(&rpc, &RecentBlocks::default(), gone)).unwrap();
+        assert_eq!(looked_up, None);
     }
 
     #[test]

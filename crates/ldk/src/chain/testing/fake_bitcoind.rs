@@ -47,6 +47,8 @@ pub struct State {
     pub knows_packages: bool,
     pub feerate_btc_per_kvb: Option<f64>,
     pub downloading: bool,
+    /// Whether `getrawtransaction` fails.
+    pub hides_transactions: bool,
 }
 
 impl FakeBitcoind {
@@ -62,6 +64,7 @@ impl FakeBitcoind {
             knows_packages: false,
             feerate_btc_per_kvb: None,
             downloading: false,
+            hides_transactions: false,
         }));
         let server = serve(&state, ([127, 0, 0, 1], 0).into());
         Self { address: server.address(), state, server: Some(server) }
@@ -208,6 +211,7 @@ fn dispatch(state: &mut State, method: &str, params: &Value) -> Outcome {
             let txids: HashSet<Txid> = chain.mempool.iter().map(Transaction::compute_txid).collect();
             Ok(json!(txids))
         }
+        "getrawtransaction" if state.hides_transactions => Err((-32603, "no".to_owned())),
         "getrawtransaction" => {
             let txid: Txid = serde_json::from_value(params[0].clone()).unwrap();
             match chain.mempool.iter().find(|tx| tx.compute_txid() == txid) {

@@ -67,7 +67,7 @@ impl Listen for Recorder {
 /// A running chain thread whose events are read as the step thread would.
 pub struct Feed {
     pub thread: ChainThread,
-    events: ChainEvents,
+    pub events: ChainEvents,
     woken: Arc<Watched<u64>>,
     pub recorder: Recorder,
 }
