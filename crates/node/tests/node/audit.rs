@@ -1,0 +1,98 @@
+//! The books held against wallet and channels.
+
+use crate::fake::{Fate, PATIENCE, World, channel, node, open, request, start};
+use sponte_engine::backend::{
+    BackendEvent, Channel, ChannelPending, ChannelState, WalletBalance, WalletTx, WalletTxKind, WalletTxState,
+};
+use sponte_node::{Verdict, audit};
+use sponte_proto::{Msat, Sat, Txid};
+use sponte_store::Failpoints;
+
+fn sat(sat: u64) -> Sat {
+    Sat::new(sat).expect("below the supply")
+}
+
+fn as_listed(ours: Option<Msat>) -> Channel {
+    Channel {
+        id: channel(1),
+        peer: node(5),
+        state: ChannelState::Usable,
+        short_channel_id: None,
+        funding: None,
+        value: sat(1_000),
+        balance: ours,
+        sendable: Msat::ZERO,
+        receivable: Msat::ZERO,
+        htlcs: 0,
+        announced: true,
+        outbound: true,
+        confirmations: None,
+        waiting_for: None,
+        closing_txids: vec![],
+        to_come: Sat::ZERO,
+    }
+}
+
+#[tokio::test]
+async fn the_books_agree_until_somebody_takes_money() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let store = open(dir.path(), Failpoints::default());
+    let world = World::default();
+    let running = start(&store, &world).expect("starts");
+    let handle = running.handle();
+    let mut commits = handle.commits();
+    let wallet = |byte, kind| {
+        let txid = Txid::from_bytes([byte; 32]);
+        BackendEvent::WalletTx(WalletTx { txid, state: WalletTxState::Seen, kind })
+    };
+    let pending = ChannelPending {
+        channel: channel(1),
+        peer: node(5),
+        value: sat(1_000),
+        ours: sat(1_000).to_msat(),
+        funded_by_us: true,
+    };
+    for event in [
+        wallet(1, WalletTxKind::Deposit(sat(5_000))),
+        wallet(2, WalletTxKind::Funding { value: sat(1_000), fee: sat(3) }),
+        BackendEvent::ChannelPending(pending),
+    ] {
+        commits.borrow_and_update();
+        world.tell(event);
+        tokio::time::timeout(PATIENCE, commits.changed()).await.expect("it goes on").expect("it is written");
+    }
+    world.state().wallet = WalletBalance { unconfirmed: sat(3_997), ..WalletBalance::default() };
+    world.state().channels = vec![as_listed(Some(sat(1_000).to_msat()))];
+    let report = audit(&handle).await.expect("reads");
+    assert!(report.ok, "{report:?}");
+    assert!(report.lines.iter().all(|line| line.verdict == Verdict::Agrees), "{report:?}");
+
+    let id = handle.pay(request("k")).await.expect("begun");
+    handle.payment_ended(id, PATIENCE).await.expect("it ends");
+    let report = audit(&handle).await.expect("reads");
+    assert!(!report.ok, "the channel says what it had before");
+    world.state().channels = vec![as_listed(Msat::new(1_000_000 - 50_005))];
+    assert!(audit(&handle).await.expect("reads").ok);
+
+    world.state().wallet.unconfirmed = sat(3_996);
+    let report = audit(&handle).await.expect("reads");
+    let differing = report.lines.iter().filter(|line| line.verdict == Verdict::Differs);
+    let texts: Vec<_> = differing.map(|line| line.text.clone()).collect();
+    assert_eq!(texts, ["on chain: the books say 3997000 msat, the wallet 3996000 msat (+1000 msat)"]);
+    running.stop().await.expect("stops");
+}
+
+#[tokio::test]
+async fn a_channel_with_htlcs_has_no_one_number() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let store = open(dir.path(), Failpoints::default());
+    let world = World::with_fate(Fate::Held);
+    let running = start(&store, &world).expect("starts");
+    let handle = running.handle();
+    handle.pay(request("k")).await.expect("begun");
+    world.state().channels = vec![Channel { htlcs: 1, ..as_listed(None) }];
+    let report = audit(&handle).await.expect("reads");
+    assert!(report.ok, "{report:?}");
+    assert_eq!(report.lines.iter().filter(|line| line.verdict == Verdict::NotNow).count(), 1);
+    running.stop().await.expect("stops");
+}

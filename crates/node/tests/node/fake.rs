@@ -1,0 +1,357 @@
+//! A backend in memory. What it is given leaves only once it is told that it is durable; what it
+//! sealed is in the store and comes back after a restart. Tests look at it and stir it through
+//! its [`World`].
+
+use sponte_engine::backend::{
+    Admin, Backend, BackendEvent, Channel, Claimable, Claimed, ClaimedPart, Command, Purpose, Recovered,
+    Reply, Sealed, Send, SendFailure, SentPart, WalletBalance,
+};
+use sponte_engine::commit::KvBatch;
+use sponte_engine::{Config, NodeSecret};
+use sponte_node::{Node, PaymentRequest, StartError, Waker, spawn};
+use sponte_proto::{ChannelId, CltvExpiry, Msat, NodeId, PaymentHash, PaymentId, Preimage, Records};
+use sponte_store::{Failpoints, Options, Store};
+use std::collections::{BTreeMap, VecDeque};
+use std::convert::Infallible;
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::time::Duration;
+
+/// Long enough for a loaded machine; nothing waits so long unless it fails.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What becomes of attempts that have left.
+#[derive(Clone, Debug, Default)]
+pub enum Fate {
+    #[default]
+    Paid,
+    Held,
+    Failed(SendFailure),
+}
+
+/// What tests see of a backend, and stir in it.
+#[derive(Default)]
+pub struct State {
+    pub log: Vec<String>,
+    /// Attempts whose HTLCs left.
+    pub left: Vec<Send>,
+    /// Hashes whose preimages left.
+    pub released: Vec<PaymentHash>,
+    pub refused: Vec<PaymentHash>,
+    pub fate: Fate,
+    pub events: VecDeque<BackendEvent>,
+    pub channels: Vec<Channel>,
+    pub wallet: WalletBalance,
+    /// Callers for an address, who wait for [`World::answer_addresses`].
+    pub addresses: Vec<Reply<String>>,
+    pub answer_addresses: bool,
+    pub panic: bool,
+    pub paused: bool,
+}
+
+#[derive(Clone, Default)]
+pub struct World {
+    state: Arc<(Mutex<State>, Condvar)>,
+    waker: Arc<Mutex<Option<Waker>>>,
+}
+
+impl World {
+    pub fn with_fate(fate: Fate) -> World {
+        let world = World::default();
+        world.state().fate = fate;
+        world
+    }
+
+    pub fn state(&self) -> MutexGuard<'_, State> {
+        self.state.0.lock().expect("no test panics with the lock")
+    }
+
+    pub fn log(&self, line: impl Into<String>) {
+        self.state().log.push(line.into());
+    }
+
+    /// Tells the node something.
+    pub fn tell(&self, event: BackendEvent) {
+        self.state().events.push_back(event);
+        self.wake();
+    }
+
+    pub fn wake(&self) {
+        if let Some(waker) = &*self.waker.lock().expect("held for a moment") {
+            waker.wake();
+        }
+    }
+
+    pub fn answer_addresses(&self) {
+        self.state().answer_addresses = true;
+        self.wake();
+    }
+
+    /// Keeps the node's thread from going on, or lets it.
+    pub fn pause(&self, paused: bool) {
+        self.state().paused = paused;
+        self.state.1.notify_all();
+    }
+
+    fn wait_while_paused(&self) {
+        drop(
+            self.state
+                .1
+                .wait_while(self.state(), |state| state.paused)
+                .expect("no test panics with the lock"),
+        );
+    }
+
+    /// Waits until the state is as it is wanted.
+    pub async fn until(&self, what: &str, mut wanted: impl FnMut(&State) -> bool) {
+        let world = self.clone();
+        let wait = async {
+            while !wanted(&world.state()) {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, wait).await.unwrap_or_else(|_| panic!("never came: {what}"));
+    }
+}
+
+/// Lives on the thread that made it.
+struct Fake {
+    world: World,
+    /// Attempts on their way, and whether they left.
+    attempts: BTreeMap<PaymentId, (Preimage, bool)>,
+    inbound: BTreeMap<PaymentHash, Claimable>,
+    queue: VecDeque<BackendEvent>,
+    kv: KvBatch,
+    /// What is to leave with the seal that is next, or with one that is not durable.
+    next: Vec<Leaving>,
+    waiting: VecDeque<(u64, Vec<Leaving>)>,
+    sealed: u64,
+    dirty: bool,
+    _stays_on_its_thread: Rc<()>,
+}
+
+enum Leaving {
+    Htlc(Box<Send>),
+    Preimage(PaymentHash),
+}
+
+impl Backend for Fake {
+    fn poll(&mut self) -> Vec<BackendEvent> {
+        self.world.wait_while_paused();
+        let mut state = self.world.state();
+        if std::mem::take(&mut state.panic) {
+            drop(state);
+            panic!("told to");
+        }
+        if state.answer_addresses {
+            for (number, reply) in std::mem::take(&mut state.addresses).into_iter().enumerate() {
+                reply(Ok(format!("address {number}")));
+            }
+        }
+        self.queue.extend(state.events.drain(..));
+        let events: Vec<_> = self.queue.drain(..).collect();
+        drop(state);
+        for event in &events {
+            match event {
+                BackendEvent::Claimable(claimable) => {
+                    // LDK lets no second set into a hash that is being claimed.
+                    self.inbound.entry(claimable.hash).or_insert_with(|| (**claimable).clone());
+                }
+                BackendEvent::Sent { attempt, .. } | BackendEvent::AttemptFailed { attempt, .. } => {
+                    self.attempts.remove(attempt);
+                    self.kv.delete("fake", attempt.to_string());
+                }
+                _ => {}
+            }
+            self.dirty = true;
+        }
+        events
+    }
+
+    fn execute(&mut self, command: Command) {
+        self.dirty = true;
+        match command {
+            Command::Send(send) => {
+                self.attempts.insert(send.attempt, (send.preimage, false));
+                self.kv.put("fake", send.attempt.to_string(), send.preimage.to_bytes().to_vec());
+                let part = SentPart {
+                    channel: channel(1),
+                    amount: send.amount,
+                    fee: Msat::new(5).expect("small"),
+                    route: vec![send.destination],
+                };
+                self.queue.push_back(BackendEvent::Dispatched { attempt: send.attempt, parts: vec![part] });
+                self.next.push(Leaving::Htlc(send));
+            }
+            Command::Claim(hash, _) => self.next.push(Leaving::Preimage(hash)),
+            Command::Fail(hash) => self.world.state().refused.push(hash),
+        }
+    }
+
+    fn admin(&mut self, request: Admin) {
+        let mut state = self.world.state();
+        match request {
+            Admin::Channels(reply) => reply(Ok(state.channels.clone())),
+            Admin::Balance(reply) => reply(Ok(state.wallet)),
+            Admin::Address(reply) => state.addresses.push(reply),
+            Admin::Connect(_, _, reply) => {
+                self.dirty = true;
+                reply(Ok(()));
+            }
+            _ => panic!("no test asks for more"),
+        }
+    }
+
+    fn recovered(&mut self) -> Recovered {
+        self.world.log("recovered");
+        Recovered {
+            attempts: self.attempts.keys().copied().collect(),
+            inbound: self.inbound.keys().copied().collect(),
+        }
+    }
+
+    fn seal(&mut self) -> Option<Sealed> {
+        if !std::mem::take(&mut self.dirty) {
+            return None;
+        }
+        self.sealed += 1;
+        self.waiting.push_back((self.sealed, std::mem::take(&mut self.next)));
+        self.world.log(format!("seal {}", self.sealed));
+        self.kv.put("fake.seals", "last", self.sealed.to_be_bytes().to_vec());
+        Some(Sealed { number: self.sealed, kv: std::mem::take(&mut self.kv) })
+    }
+
+    fn committed(&mut self, number: u64) {
+        self.world.log(format!("committed {number}"));
+        while self.waiting.front().is_some_and(|(waiting, _)| *waiting <= number) {
+            let (_, leaving) = self.waiting.pop_front().expect("looked at");
+            leaving.into_iter().for_each(|leaving| self.leave(leaving));
+        }
+    }
+
+    fn start(&mut self) {
+        self.world.log("start");
+    }
+
+    fn stop(&mut self) {
+        self.world.log("stop");
+        self.dirty = true;
+    }
+}
+
+impl Fake {
+    fn leave(&mut self, leaving: Leaving) {
+        let mut state = self.world.state();
+        match leaving {
+            Leaving::Htlc(send) => {
+                let attempt = send.attempt;
+                state.left.push(*send.clone());
+                match &state.fate {
+                    Fate::Held => {}
+                    Fate::Paid => self.queue.push_back(sent(&send)),
+                    Fate::Failed(why) => {
+                        self.queue.push_back(BackendEvent::AttemptFailed { attempt, why: why.clone() });
+                    }
+                }
+            }
+            Leaving::Preimage(hash) => {
+                state.released.push(hash);
+                if let Some(claimable) = self.inbound.remove(&hash) {
+                    let expiry = CltvExpiry::new(800_000);
+                    let part = ClaimedPart { channel: channel(1), amount: claimable.amount, expiry };
+                    self.queue.push_back(BackendEvent::Claimed(Claimed {
+                        id: claimable.id,
+                        hash,
+                        parts: vec![part],
+                    }));
+                }
+            }
+        }
+        drop(state);
+        self.world.wake();
+    }
+}
+
+impl Drop for Fake {
+    fn drop(&mut self) {
+        // A test may be over, or have panicked.
+        if let Ok(mut state) = self.world.state.0.lock() {
+            state.log.push("dropped".into());
+        }
+    }
+}
+
+pub fn open(dir: &Path, failpoints: Failpoints) -> Store {
+    Store::open(dir, Options { failpoints }).expect("the folder is free")
+}
+
+/// Starts a node whose backend goes on from what the store has.
+pub fn start(store: &Store, world: &World) -> Result<Node, StartError<Infallible>> {
+    let kept = store.kv("fake").expect("reads");
+    let attempts = kept.into_iter().map(|(id, preimage)| {
+        let preimage = Preimage::from_bytes(preimage.try_into().expect("32 bytes"));
+        (id.parse().expect("an id"), (preimage, true))
+    });
+    let attempts: BTreeMap<PaymentId, (Preimage, bool)> = attempts.collect();
+    let world = world.clone();
+    spawn(store, config(), move |waker| {
+        *world.waker.lock().expect("held for a moment") = Some(waker);
+        Ok(Fake {
+            world,
+            attempts,
+            inbound: BTreeMap::new(),
+            queue: VecDeque::new(),
+            kv: KvBatch::default(),
+            next: vec![],
+            waiting: VecDeque::new(),
+            sealed: 0,
+            dirty: true,
+            _stays_on_its_thread: Rc::new(()),
+        })
+    })
+}
+
+pub fn config() -> Config {
+    Config::new(node(1), NodeSecret::new([7; 32]))
+}
+
+pub fn node(byte: u8) -> NodeId {
+    let mut bytes = [byte; 33];
+    bytes[0] = 2;
+    NodeId::from_bytes(bytes).expect("starts with 02")
+}
+
+pub fn channel(byte: u8) -> ChannelId {
+    ChannelId::from_bytes([byte; 32])
+}
+
+pub fn request(key: &str) -> PaymentRequest {
+    PaymentRequest {
+        key: key.into(),
+        destination: node(9),
+        amount: Msat::from_sat(50).expect("small"),
+        max_fee: None,
+        timeout_ms: 60_000,
+        max_attempts: 3,
+        records: Records::new(),
+    }
+}
+
+pub fn keysend(number: u8, byte: u8) -> Claimable {
+    let preimage = Preimage::from_bytes([byte; 32]);
+    Claimable {
+        id: PaymentId::from_bytes([number; 32]),
+        hash: preimage.payment_hash(),
+        amount: Msat::from_sat(7).expect("small"),
+        channels: vec![channel(1)],
+        claim_deadline: None,
+        records: Records::new(),
+        purpose: Purpose::Keysend(preimage),
+    }
+}
+
+pub fn sent(send: &Send) -> BackendEvent {
+    let fee = Msat::new(5).expect("small");
+    BackendEvent::Sent { attempt: send.attempt, preimage: send.preimage, fee }
+}

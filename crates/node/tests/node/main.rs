@@ -1,0 +1,11 @@
+//! A node as its callers see it, over a real store and a backend in memory that keeps what LDK
+//! promises.
+
+mod asking;
+mod audit;
+mod fake;
+mod order;
+mod paying;
+mod receiving;
+mod restarting;
+mod trouble;
