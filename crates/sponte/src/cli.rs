@@ -36,6 +36,8 @@ pub struct Global {
 #[derive(Subcommand, Debug)]
 pub enum Command {
     Init(commands::init::InitArgs),
+    Run(Box<commands::run::RunArgs>),
+    Chain(commands::chain::ChainArgs),
     /// Show the node as it stands, and what its owner should know
     Info,
     Pay(commands::pay::PayArgs),
@@ -45,6 +47,7 @@ pub enum Command {
     Peer(commands::peer::PeerArgs),
     /// Check the books against the channels, and the ledger against itself
     Audit,
+    Demo(commands::demo::DemoArgs),
     Completions(commands::completions::CompletionsArgs),
 }
 

@@ -9,7 +9,9 @@ mod config;
 mod context;
 mod data_dir;
 mod failure;
+mod logging;
 mod network;
+mod node_start;
 mod output;
 mod pay_progress;
 mod payment_view;
@@ -17,6 +19,7 @@ mod record_names;
 mod seed;
 mod settings;
 mod show;
+mod stop;
 mod tree;
 mod usage;
 mod values;
@@ -47,11 +50,16 @@ fn main() -> ExitCode {
 }
 
 fn dispatch(cli: Cli, output: Output) -> CommandResult {
-    if let Command::Completions(args) = cli.command {
-        return commands::completions::execute(&args);
-    }
+    // These need no folder.
+    let command = match cli.command {
+        Command::Completions(args) => return commands::completions::execute(&args),
+        Command::Chain(args) => return live(commands::chain::execute(output, args)),
+        Command::Demo(args) => return wait_for(commands::demo::execute(output, &args)),
+        command => command,
+    };
     let context = Context::new(&cli.global, output)?;
-    match cli.command {
+    match command {
+        Command::Run(args) => live(commands::run::execute(context, *args)),
         Command::Init(args) => commands::init::execute(&context, &args),
         Command::Info => wait_for(commands::info::execute(&context)),
         Command::Pay(args) => wait_for(commands::pay::execute(&context, args)),
@@ -60,8 +68,20 @@ fn dispatch(cli: Cli, output: Output) -> CommandResult {
         Command::Channel(args) => wait_for(commands::channel::execute(&context, args)),
         Command::Peer(args) => wait_for(commands::peer::execute(&context, args)),
         Command::Audit => wait_for(commands::audit::execute(&context)),
-        Command::Completions(_) => unreachable!("answered above, without a folder"),
+        Command::Completions(_) | Command::Chain(_) | Command::Demo(_) => {
+            unreachable!("answered above, without a folder")
+        }
     }
+}
+
+/// Commands that serve others need all cores. Threads that still wait for something when the
+/// command is done are not waited for: nothing of theirs is of use any more.
+fn live(command: impl Future<Output = CommandResult>) -> CommandResult {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|why| Failure::new(Code::Internal, format!("cannot start: {why}")))?;
+    let result = runtime.block_on(command);
+    runtime.shutdown_background();
+    result
 }
 
 /// Client commands need one thread.

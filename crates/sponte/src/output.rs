@@ -55,16 +55,17 @@ fn write_line(to: &mut impl Write, text: &str) {
     let _ = writeln!(to, "{text}").and_then(|()| to.flush());
 }
 
-/// A table without lines, one row per line: what is copied out of it stays whole.
+/// A table without lines, one row per line: what is copied out of it stays whole. A name that
+/// starts with `>` stands over a column of numbers, aligned to the right.
 pub fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(header.iter().map(|name| name.to_uppercase()));
+    table.set_header(header.iter().map(|name| name.trim_start_matches('>').to_uppercase()));
     table.add_rows(rows);
     for (i, name) in header.iter().enumerate() {
         let column = table.column_mut(i).expect("as many columns as names");
         column.set_padding((0, 2));
-        if name.ends_with("sat") {
+        if name.starts_with('>') {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
@@ -84,7 +85,7 @@ mod tests {
 
     #[test]
     fn tables_are_plain() {
-        let text = table(&["a", "b sat"], [vec!["1".into(), "22".into()], vec!["333".into(), "4".into()]]);
+        let text = table(&["a", ">b sat"], [vec!["1".into(), "22".into()], vec!["333".into(), "4".into()]]);
         assert_eq!(text, "A    B SAT\n1       22\n333      4");
     }
 

@@ -23,7 +23,9 @@ impl Progress {
                 *started = true;
                 lines.push(format!("attempt {}: {}", attempt.number + 1, route(attempt)));
             }
-            if !*ended && attempt.state == State::Failed {
+            // The end of the last attempt is that of the payment, which is told as such.
+            let last = detail.payment.state == State::Failed && i + 1 == detail.attempts.len();
+            if !*ended && attempt.state == State::Failed && !last {
                 *ended = true;
                 let why = attempt.failure.as_ref().map_or("failed", |failure| failure.message.as_str());
                 lines.push(format!("attempt {}: {why}", attempt.number + 1));
@@ -68,5 +70,14 @@ mod tests {
         let then = progress.lines(&detail);
         assert_eq!(then, ["attempt 1: a node on the way failed", "attempt 2: → 02111111…1111, fee 1.5 sat"]);
         assert!(progress.lines(&detail).is_empty());
+    }
+
+    #[test]
+    fn the_end_of_a_payment_is_not_told_twice() {
+        let mut detail = outgoing();
+        detail.payment.state = State::Failed;
+        detail.attempts[0].state = State::Failed;
+        detail.attempts[0].parts.clear();
+        assert!(Progress::default().lines(&detail).is_empty());
     }
 }

@@ -1,41 +1,57 @@
-//! The seed's file: 24 words on one line, written once, never logged.
+//! The seed's file: its words on one line, written once, never logged.
 
 use crate::data_dir::{self, DataDir};
 use crate::failure::Failure;
-use bip39::Mnemonic;
 use sponte_api::Code;
+use sponte_ldk::seed::Seed;
+use zeroize::Zeroizing;
 
-/// 24 fresh words.
+/// A fresh seed of 24 words.
 ///
 /// # Errors
 /// The system has no randomness.
-pub fn generate() -> Result<String, Failure> {
-    let mut entropy = [0; 32];
-    getrandom::fill(&mut entropy)
+pub fn generate() -> Result<Seed, Failure> {
+    let mut entropy = Zeroizing::new([0; 32]);
+    getrandom::fill(entropy.as_mut())
         .map_err(|why| Failure::new(Code::Internal, format!("the system gives no randomness: {why}")))?;
-    Ok(Mnemonic::from_entropy(&entropy).expect("BIP39 has words for 32 bytes").to_string())
+    Ok(Seed::generate(*entropy))
 }
 
-/// The words in their one spelling.
+/// The seed of words that somebody typed.
 ///
 /// # Errors
-/// They are no seed: which word is wrong.
-pub fn normalised(words: &str) -> Result<String, Failure> {
-    let lower = words.to_lowercase();
-    Mnemonic::parse(lower.split_whitespace().collect::<Vec<_>>().join(" "))
-        .map(|words| words.to_string())
-        .map_err(|why| Failure::new(Code::InvalidRequest, format!("these words are no seed: {why}")))
+/// They are no seed: which word is wrong, by its number.
+pub fn of_words(words: &str) -> Result<Seed, Failure> {
+    Seed::parse(words).map_err(|why| Failure::new(Code::InvalidRequest, why.to_string()))
 }
 
 /// Writes the words; a seed that is there is never touched.
 ///
 /// # Errors
 /// There is one already, or the system does not let us.
-pub fn write(dir: &DataDir, words: &str) -> Result<(), Failure> {
-    match data_dir::create_exclusive(&dir.seed(), format!("{words}\n").as_bytes())? {
+pub fn write(dir: &DataDir, seed: &Seed) -> Result<(), Failure> {
+    let line = Zeroizing::new(format!("{}\n", *seed.words()));
+    match data_dir::create_exclusive(&dir.seed(), line.as_bytes())? {
         true => Ok(()),
         false => Err(exists(dir)),
     }
+}
+
+/// The seed of a folder.
+///
+/// # Errors
+/// There is none, or the file holds something else.
+pub fn read(dir: &DataDir) -> Result<Seed, Failure> {
+    let path = dir.seed();
+    let words = data_dir::read(&path)?.map(Zeroizing::new).ok_or_else(|| {
+        Failure::new(
+            Code::NotInitialised,
+            format!("{} is missing; restore it from your copy", path.display()),
+        )
+    })?;
+    Seed::parse(&words).map_err(|why| {
+        Failure::new(Code::BadConfig, format!("{}: {why}; restore it from your copy", path.display()))
+    })
 }
 
 /// What is said when there is a seed already.

@@ -23,7 +23,7 @@ fn words(report: &AuditReport) -> String {
         let pending = row.pending_in_msat.saturating_sub(row.pending_out_msat);
         vec![signed(row.posted_msat), signed(pending), row.account.clone()]
     });
-    let mut text = table(&["posted sat", "pending sat", "account"], rows);
+    let mut text = table(&[">posted sat", ">pending sat", "account"], rows);
     text.push('\n');
     for line in &report.lines {
         let mark = match line.verdict {

@@ -96,8 +96,17 @@ fn words(channels: &Channels) -> String {
     if channels.channels.is_empty() {
         return "no channels; open one with `sponte channel open <node id>@<host>:<port> <amount>`".into();
     }
-    let header =
-        ["state", "peer", "can send", "can receive", "value", "htlcs", "public", "short id", "channel id"];
+    let header = [
+        "state",
+        "peer",
+        ">can send",
+        ">can receive",
+        ">value",
+        ">htlcs",
+        "public",
+        "short id",
+        "channel id",
+    ];
     let rows = channels.channels.iter().map(|channel| {
         vec![
             channel.state.as_str().to_owned(),
@@ -123,12 +132,6 @@ fn words(channels: &Channels) -> String {
 fn awaited(channel: &Channel) -> Option<Tree> {
     let mut tree = Tree::new(format!("{} is {}", channel.id, channel.state.as_str()));
     let mut any = false;
-    if let (Some(have), Some(need)) = (channel.confirmations, channel.confirmations_needed)
-        && have < need
-    {
-        tree.push(format!("{have} of {need} confirmations"));
-        any = true;
-    }
     if let Some(what) = &channel.waiting_for {
         tree.push(format!("waits for {what}"));
         any = true;

@@ -8,6 +8,7 @@ use clap::Args;
 use serde::Serialize;
 use sponte_api::Code;
 use std::io::{self, BufRead, IsTerminal};
+use zeroize::Zeroizing;
 
 /// Make a node: its seed, its token and its settings
 ///
@@ -28,12 +29,12 @@ pub struct InitArgs {
 }
 
 #[derive(Serialize)]
-struct Made {
+struct Made<'a> {
     dir: String,
     network: String,
     restored: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    seed_words: Option<String>,
+    seed_words: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     birthday_height: Option<u32>,
 }
@@ -45,8 +46,8 @@ pub fn execute(context: &Context, args: &InitArgs) -> CommandResult {
     if dir.is_initialised() {
         return Err(seed::exists(dir));
     }
-    let words = match args.restore {
-        true => seed::normalised(&read_words()?)?,
+    let seed = match args.restore {
+        true => seed::of_words(&read_words()?)?,
         false => seed::generate()?,
     };
     dir.create()?;
@@ -57,19 +58,20 @@ pub fn execute(context: &Context, args: &InitArgs) -> CommandResult {
         let height = args.birthday_height.unwrap_or(0);
         data_dir::replace(&dir.birthday(), format!("{height}\n").as_bytes())?;
     }
-    seed::write(dir, &words)?;
+    seed::write(dir, &seed)?;
+    let words = seed.words();
     let made = Made {
         dir: dir.path().display().to_string(),
         network: context.network.to_string(),
         restored: args.restore,
-        seed_words: (!args.restore).then_some(words),
+        seed_words: (!args.restore).then_some(words.as_str()),
         birthday_height: args.restore.then(|| args.birthday_height.unwrap_or(0)),
     };
     context.output.answer(&made, |made| words_of(made, &context.flags()));
     Ok(Done::Well)
 }
 
-fn words_of(made: &Made, flags: &str) -> String {
+fn words_of(made: &Made<'_>, flags: &str) -> String {
     let mut text = String::new();
     if let Some(words) = &made.seed_words {
         text.push_str("These 24 words are the node's seed. They are shown once: write them down now.\n\n");
@@ -95,15 +97,15 @@ fn words_of(made: &Made, flags: &str) -> String {
 }
 
 /// Words never come from the command line, which other users of the machine can see.
-fn read_words() -> Result<String, Failure> {
+fn read_words() -> Result<Zeroizing<String>, Failure> {
     let stdin = io::stdin();
     let prompts = stdin.is_terminal();
     if prompts {
         eprintln!("The words of the seed, in order, then an empty line:");
     }
-    let mut words = String::new();
+    let mut words = Zeroizing::new(String::new());
     for line in stdin.lock().lines() {
-        let line = line.map_err(|why| {
+        let line = line.map(Zeroizing::new).map_err(|why| {
             Failure::new(Code::InvalidRequest, format!("cannot read the words from stdin: {why}; try again"))
         })?;
         words.push_str(&line);

@@ -1,11 +1,14 @@
 //! The commands, one file each.
 
 pub mod audit;
+pub mod chain;
 pub mod channel;
 pub mod completions;
+pub mod demo;
 pub mod info;
 pub mod init;
 pub mod pay;
 pub mod payments;
 pub mod peer;
+pub mod run;
 pub mod wallet;

@@ -97,7 +97,7 @@ fn words(payments: &Payments) -> String {
     if payments.payments.is_empty() {
         return "no payments".into();
     }
-    let header = ["time (UTC)", "", "state", "amount", "fee", "message", "payment id"];
+    let header = ["time (UTC)", "way", "state", ">amount", ">fee", "message", "payment id"];
     let mut text = table(&header, payments.payments.iter().map(row));
     if let Some(next) = &payments.next {
         text.push_str(&format!("\n\nolder ones: --before {next}"));

@@ -57,6 +57,7 @@ pub async fn execute(output: Output, args: &DemoArgs) -> CommandResult {
         played = play(output, &mut world) => played,
         () = interrupt.wait() => Err(failed("interrupted; everything is stopped and removed")),
     };
+    let played = played.map_err(|failure| world.fallen().unwrap_or(failure));
     let served = match played {
         Ok(done) if args.serve => serve(output, &mut world, &mut interrupt).await.map(|()| done),
         played => played,
@@ -81,7 +82,7 @@ async fn play(output: Output, world: &mut World) -> CommandResult {
             output.progress(&format!("error: {}: {wrong}", step.name));
         }
     }
-    if let Some(failure) = broken {
+    if let Some(failure) = broken.map(|failure| world.fallen().unwrap_or(failure)) {
         output.progress(&format!("error: {}", failure.message));
     }
     Ok(if report.ok { Done::Well } else { Done::Told(Code::DemoFailed) })

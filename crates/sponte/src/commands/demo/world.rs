@@ -73,6 +73,11 @@ impl World {
         self.inhabitants.as_mut().expect("asked for only after the world was populated")
     }
 
+    /// What is behind other trouble, if it is that somebody has ended by itself.
+    pub fn fallen(&mut self) -> Option<Failure> {
+        self.inhabitants.as_mut()?.require_running().err()
+    }
+
     /// Runs carol again on her folder.
     ///
     /// # Errors
