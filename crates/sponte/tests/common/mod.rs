@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "not every test file uses all of it")]
 
+pub mod process;
+
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
