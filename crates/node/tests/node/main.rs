@@ -7,5 +7,6 @@ mod fake;
 mod order;
 mod paying;
 mod receiving;
+mod repeats;
 mod restarting;
 mod trouble;
