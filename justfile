@@ -1,0 +1,45 @@
+# What one types often; nothing needs it.
+
+# list the recipes
+default:
+    @just --list
+
+# all that a change must pass
+ci:
+    .ci/run
+
+# types and lints of everything
+check:
+    cargo clippy --workspace --all-targets -- -D warnings
+
+# format
+fmt:
+    cargo fmt --all
+
+# tests of everything, or of one crate: just test sponte-engine
+test crate='':
+    cargo test {{ if crate == '' { '--workspace' } else { '-p ' + crate } }}
+
+# three nodes on a private chain; just demo --serve
+demo *args:
+    cargo run --release -- demo {{ args }}
+
+# the long crash tests and their control; some minutes each
+crashes kills='300':
+    SPONTE_CRASH_KILLS={{ kills }} cargo test --release -p sponte --test crashes -- --ignored --nocapture
+
+# the engine's simulator over many seeds
+simulate seeds='10000':
+    SPONTE_SEEDS={{ seeds }} cargo test --release -p sponte-engine --test engine
+
+# benchmarks
+bench:
+    cargo bench -p sponte-testkit
+
+# documentation, in the browser
+doc:
+    cargo doc --workspace --no-deps --open
+
+# advisories, licences, sources (cargo install cargo-deny)
+deny:
+    cargo deny check
