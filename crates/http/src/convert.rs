@@ -222,3 +222,40 @@ pub(crate) fn audit(report: sponte_node::Report, accounts: &[AccountBalance]) ->
     });
     api::AuditReport { clean: report.ok, lines: lines.collect(), accounts: accounts.collect() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sponte_proto::{Msat, PaymentId, Preimage, Records, Timestamp};
+
+    /// Of a payment that arrives the preimage is known from the start; whoever sees it can claim.
+    #[test]
+    fn a_preimage_is_a_secret_until_it_is_released() {
+        let preimage = Preimage::from_bytes([7; 32]);
+        let mut row = PaymentRow {
+            id: PaymentId::from_bytes([1; 32]),
+            direction: Direction::In,
+            kind: Kind::Keysend,
+            state: State::Pending,
+            key: None,
+            destination: None,
+            amount: Msat::ZERO,
+            fee: Msat::ZERO,
+            max_fee: Msat::ZERO,
+            hash: preimage.payment_hash(),
+            preimage: Some(preimage),
+            records: Records::new(),
+            failure: None,
+            deadline: Timestamp::default(),
+            attempts: 0,
+            max_attempts: 0,
+            created_at: Timestamp::default(),
+            updated_at: Timestamp::default(),
+        };
+        assert_eq!(payment(&row).preimage_hex, None);
+        row.state = State::Failed;
+        assert_eq!(payment(&row).preimage_hex, None);
+        row.state = State::Settled;
+        assert_eq!(payment(&row).preimage_hex, Some("07".repeat(32)));
+    }
+}

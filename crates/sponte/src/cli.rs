@@ -21,7 +21,7 @@ pub struct Cli {
 /// What is common to all commands.
 #[derive(Args, Debug, Clone)]
 pub struct Global {
-    /// The node's folder [default: the platform's data directory /sponte/<NETWORK>]
+    /// The node's folder [default: sponte/NETWORK in the platform's data directory]
     #[arg(long, global = true, env = "SPONTE_DIR", value_name = "DIR")]
     pub dir: Option<PathBuf>,
     /// The chain [default: what the folder's sponte.toml says, else signet]

@@ -9,6 +9,9 @@ use sponte_proto::{BlockHeight, CltvExpiryDelta, Msat, Sat};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
+/// LDK tells every update of a channel at `info`.
+const DEFAULT_LOG: &str = "info,ldk=warn";
+
 /// Settings that flags of `sponte run` and variables can give.
 #[derive(Args, Clone, Debug, Default)]
 pub struct NodeFlags {
@@ -171,7 +174,7 @@ impl Config {
                     .unwrap_or(Sat::new(20_000).expect("below the supply")),
                 per_peer: flags.accept_per_peer.or(file.channels.accept_per_peer).unwrap_or(10),
             },
-            log: flags.log.or(file.log).unwrap_or_else(|| "info".into()),
+            log: flags.log.or(file.log).unwrap_or_else(|| DEFAULT_LOG.into()),
         })
     }
 }
@@ -258,11 +261,12 @@ fn fee_ppm(ppm: u32) -> Result<u32, Failure> {
     if ppm <= 1_000_000 { Ok(ppm) } else { Err(bad("fee_ppm is above 1000000, the whole amount; lower it")) }
 }
 
-/// Below 36 blocks the node might learn of an outgoing claim too late to claim the incoming HTLC.
+/// Below 48 blocks, LDK's own limit, the node might learn of an outgoing claim too late to claim
+/// the incoming HTLC.
 fn cltv_delta(blocks: u16) -> Result<CltvExpiryDelta, Failure> {
     match blocks {
-        36..=2016 => Ok(CltvExpiryDelta::new(blocks)),
-        _ => Err(bad("cltv_delta must be from 36 to 2016 blocks; correct it")),
+        48..=2016 => Ok(CltvExpiryDelta::new(blocks)),
+        _ => Err(bad("cltv_delta must be from 48 to 2016 blocks; correct it")),
     }
 }
 
@@ -292,11 +296,11 @@ mod tests {
 
     #[test]
     fn a_flag_goes_before_the_file_and_the_file_before_the_default() {
-        let file = "[channels]\nfee_ppm = 7\ncltv_delta = 40\n[api]\nlisten = \"127.0.0.1:1\"";
+        let file = "[channels]\nfee_ppm = 7\ncltv_delta = 50\n[api]\nlisten = \"127.0.0.1:1\"";
         let flags = NodeFlags { fee_ppm: Some(8), ..NodeFlags::default() };
         let config = resolve(Network::Regtest, flags, file).expect("good");
         assert_eq!(config.forwarding.fee_ppm, 8);
-        assert_eq!(config.forwarding.cltv_delta.to_u16(), 40);
+        assert_eq!(config.forwarding.cltv_delta.to_u16(), 50);
         assert_eq!(config.forwarding.fee_base.to_msat(), 1000);
         assert_eq!(config.api_listen.to_string(), "127.0.0.1:1");
         assert_eq!(config.listen.to_string(), "127.0.0.1:19735");
@@ -350,7 +354,7 @@ mod tests {
     #[test]
     fn numbers_that_would_hurt() {
         assert!(message(NodeFlags::default(), "[channels]\nfee_ppm = 1000001").contains("fee_ppm"));
-        assert!(message(NodeFlags::default(), "[channels]\ncltv_delta = 6").contains("cltv_delta"));
+        assert!(message(NodeFlags::default(), "[channels]\ncltv_delta = 47").contains("cltv_delta"));
         assert!(
             message(NodeFlags::default(), &format!("alias = \"{}\"", "x".repeat(33))).contains("32 bytes")
         );

@@ -156,7 +156,7 @@ network = "{network}"
 # alias = ""
 
 # What is logged: error, warn, info, debug or trace, also by module.
-# log = "info"
+# log = "info,ldk=warn"
 
 [bitcoind]
 # Your own bitcoind (no pruning below the wallet's birthday, no wallet needed).
