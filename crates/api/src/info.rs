@@ -47,7 +47,7 @@ pub struct Info {
     pub wallet: WalletBalance,
     /// Nodes of the public graph.
     pub graph_nodes: u32,
-    /// Channels of the public graph.
+    /// Channels of the public graph that are known in both directions, and so can be routed through.
     pub graph_channels: u32,
     /// What its owner should know.
     pub warnings: Vec<Warning>,

@@ -450,7 +450,7 @@ pub struct NodeInfo {
     pub peers: u32,
     /// Nodes of the public graph.
     pub graph_nodes: u32,
-    /// Channels of the public graph.
+    /// Channels of the public graph that are known in both directions, and so can be routed through.
     pub graph_channels: u32,
     /// The wallet.
     pub balance: WalletBalance,

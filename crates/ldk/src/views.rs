@@ -21,11 +21,21 @@ impl Ldk {
         list
     }
 
+    /// Nodes, and the channels that payments can be routed through: LDK wants both directions.
+    /// The graph is locked only in here: whoever asks the peers anything while it is, waits for a
+    /// thread that holds a peer and waits for the graph.
+    fn graph_size(&self) -> (u32, u32) {
+        let graph = self.node.graph.read_only();
+        let known = graph.channels().unordered_iter();
+        let whole = known.filter(|(_, channel)| channel.one_to_two.is_some() && channel.two_to_one.is_some());
+        (graph.nodes().len() as u32, whole.count() as u32)
+    }
+
     pub(crate) fn info(&self) -> NodeInfo {
         let channels = self.node.manager.list_channels();
         let usable = channels.iter().filter(|channel| channel.is_usable);
         let best = self.node.manager.current_best_block();
-        let graph = self.node.graph.read_only();
+        let (graph_nodes, graph_channels) = self.graph_size();
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let chain = self.status.snapshot();
         let silent = chain.last_answer.and_then(|at| at.elapsed().ok()).map(|since| since.as_secs());
@@ -41,8 +51,8 @@ impl Ldk {
             tip_age_seconds: tip.map_or(0, |tip| now.as_secs().saturating_sub(u64::from(tip.time_s))),
             listening: self.listening.map(|address| address.to_string()),
             peers: self.node.peers.list_peers().len() as u32,
-            graph_nodes: graph.nodes().len() as u32,
-            graph_channels: graph.channels().len() as u32,
+            graph_nodes,
+            graph_channels,
             balance: self.wallet_balance(),
             channels_usable: usable.clone().count() as u32,
             channels: channels.len() as u32,
