@@ -56,7 +56,7 @@ impl Child {
 
     fn ended(&self, status: ExitStatus) -> Failure {
         let words = last_words(&std::fs::read_to_string(&self.log).unwrap_or_default());
-        failed(format!("{} ended by itself ({status}): {words}", self.name))
+        failed(format!("{} ended by itself ({status}), its last words: {words}", self.name))
     }
 
     /// Closes its stdin and waits for its end; one that does not end is killed.

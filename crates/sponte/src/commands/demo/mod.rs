@@ -57,17 +57,21 @@ pub async fn execute(output: Output, args: &DemoArgs) -> CommandResult {
         played = play(output, &mut world) => played,
         () = interrupt.wait() => Err(failed("interrupted; everything is stopped and removed")),
     };
+    let mut trouble = vec![];
+    if played.is_ok() && args.serve {
+        trouble.extend(serve(output, &mut world, &mut interrupt).await.err());
+    }
     let played = played.map_err(|failure| world.fallen().unwrap_or(failure));
-    let served = match played {
-        Ok(done) if args.serve => serve(output, &mut world, &mut interrupt).await.map(|()| done),
+    trouble.extend(world.end().await.err());
+    // The answer is told already, or the failure will be: this is said besides.
+    trouble.iter().for_each(|failure| output.progress(&format!("error: {}", failure.message)));
+    match played {
+        Ok(_) if !trouble.is_empty() => Ok(Done::Told(Code::DemoFailed)),
         played => played,
-    };
-    let removed = world.end().await;
-    let done = served?;
-    removed.map(|()| done)
+    }
 }
 
-/// Sets up, pays, and tells how it went.
+/// Sets up, pays, and tells how it went. An error means that nothing is told yet.
 async fn play(output: Output, world: &mut World) -> CommandResult {
     let progress = Progress::new(output, Scene::ALL.len() + 1);
     world.populate(&progress).await?;

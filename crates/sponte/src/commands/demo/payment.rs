@@ -180,3 +180,50 @@ fn contradiction(told: &Told) -> String {
         None => "the two ledgers do not both say that it is settled".into(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::payment_view::examples;
+    use sponte_api::Record;
+
+    /// What was asked for, and what both ends say of it.
+    fn agreed() -> (PayRequest, Payment, Payment) {
+        let mut sent = examples::outgoing().payment;
+        sent.state = State::Settled;
+        sent.preimage_hex = Some("07".repeat(32));
+        let records = vec![Record::new(34_349_334, b"hi"), Record::new(70_000, &[1, 2])];
+        let received = Payment { direction: Direction::In, records, ..sent.clone() };
+        let asked = PayRequest {
+            destination: format!("02{}", "11".repeat(32)).parse().expect("a node id"),
+            amount_msat: sent.amount_msat,
+            key: None,
+            max_fee_msat: None,
+            timeout_ms: None,
+            max_attempts: None,
+            message: Some("hi".into()),
+            records: vec![RecordInput::bytes(70_000, &[1, 2])],
+        };
+        (asked, sent, received)
+    }
+
+    #[test]
+    fn ends_that_agree() {
+        let (asked, sent, received) = agreed();
+        assert_eq!(difference(&asked, &sent, &received), None);
+    }
+
+    #[test]
+    fn ends_that_do_not() {
+        let told = |change: fn(&mut Payment)| {
+            let (asked, sent, mut received) = agreed();
+            change(&mut received);
+            difference(&asked, &sent, &received).expect("they differ")
+        };
+        assert!(told(|received| received.amount_msat = Msat::ZERO).contains("amounts"));
+        assert!(told(|received| received.preimage_hex = None).contains("proofs"));
+        assert!(told(|received| drop(received.records.remove(0))).contains("message"));
+        assert!(told(|received| drop(received.records.remove(1))).contains("record 70000"));
+        assert!(told(|received| received.records[1].value_hex = "0102ff".into()).contains("record 70000"));
+    }
+}
