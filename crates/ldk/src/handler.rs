@@ -12,12 +12,15 @@ use lightning::ln::msgs::*;
 use lightning::ln::types::ChannelId;
 use lightning::types::features::{InitFeatures, NodeFeatures};
 use std::collections::{HashSet, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 /// The message handler that `PeerManager` has.
 pub struct Handler<C> {
     inner: Arc<C>,
     gate: Mutex<Gate>,
+    /// A channel was taken up again with its peer since this was last asked.
+    reestablished: AtomicBool,
 }
 
 /// `funding_signed` messages, and the channels that they wait for.
@@ -30,7 +33,7 @@ struct Gate {
 
 impl<C: ChannelMessageHandler> Handler<C> {
     pub(crate) fn new(inner: Arc<C>) -> Handler<C> {
-        Handler { inner, gate: Mutex::default() }
+        Handler { inner, gate: Mutex::default(), reestablished: AtomicBool::new(false) }
     }
 
     /// The channel's first monitor is durable: its `funding_signed` may leave.
@@ -43,6 +46,11 @@ impl<C: ChannelMessageHandler> Handler<C> {
         let mut gate = self.gate();
         gate.durable.remove(&channel);
         gate.held.retain(|(_, message)| message.channel_id != channel);
+    }
+
+    /// Whether channels may have become usable since the last call.
+    pub(crate) fn take_reestablished(&self) -> bool {
+        self.reestablished.swap(false, Ordering::AcqRel)
     }
 
     fn gate(&self) -> MutexGuard<'_, Gate> {
@@ -142,9 +150,13 @@ impl<C: ChannelMessageHandler> ChannelMessageHandler for Handler<C> {
         handle_revoke_and_ack(&RevokeAndACK),
         handle_update_fee(&UpdateFee),
         handle_announcement_signatures(&AnnouncementSignatures),
-        handle_channel_reestablish(&ChannelReestablish),
         handle_channel_update(&ChannelUpdate),
         handle_error(&ErrorMessage),
+    }
+
+    fn handle_channel_reestablish(&self, their_node_id: PublicKey, msg: &ChannelReestablish) {
+        self.inner.handle_channel_reestablish(their_node_id, msg);
+        self.reestablished.store(true, Ordering::Release);
     }
 
     fn handle_commitment_signed_batch(

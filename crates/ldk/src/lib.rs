@@ -26,6 +26,7 @@ mod opening;
 mod payments;
 mod peers;
 mod persist;
+mod recovery;
 mod router;
 mod send;
 mod start;
@@ -44,6 +45,7 @@ use crate::log::Log;
 use crate::opening::Opening;
 use crate::peers::PeerBook;
 use crate::persist::{Completion, Persister};
+use crate::recovery::Recovery;
 use crate::router::Router;
 use crate::types::{Bumper, ChainMonitor, ChannelManager, Graph, PeerManager, Scorer, Sweeper};
 use crate::wallet::Wallet;
@@ -51,7 +53,7 @@ use bitcoin::secp256k1::PublicKey;
 use lightning::sign::KeysManager;
 use sponte_engine::backend::BackendEvent;
 use sponte_proto::{ChannelId, Txid};
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, RwLock};
 
 /// Wakes the step's thread.
@@ -103,6 +105,7 @@ pub struct Ldk {
     pub(crate) start_tip: Option<SyncedTip>,
     pub(crate) status: Arc<ChainStatus>,
     pub(crate) peers: PeerBook,
+    pub(crate) recovery: Recovery,
     pub(crate) opens: BTreeMap<u128, Opening>,
     /// Channels whose `ChannelPending` came after they closed.
     pub(crate) pending_unbooked: HashMap<lightning::ln::types::ChannelId, PublicKey>,
@@ -120,6 +123,12 @@ pub struct Ldk {
     pub(crate) announce_due: bool,
     pub(crate) announce: Vec<lightning::ln::msgs::SocketAddress>,
     pub(crate) started: bool,
+    /// Channels that were usable when it was last looked.
+    pub(crate) usable: BTreeSet<ChannelId>,
+    /// The chain source said that it cannot reach bitcoind, and not yet that it can.
+    pub(crate) chain_troubled: bool,
+    /// Transactions whose presence in the mempool was last asked for.
+    pub(crate) watched_txids: Vec<bitcoin::Txid>,
     pub(crate) ticks: ticks::Ticks,
     pub(crate) listening: Option<std::net::SocketAddr>,
     /// Bound at the start, so that a taken port is told at once; used once all is recovered.

@@ -140,8 +140,8 @@ impl Persist<InMemorySigner> for Persister {
     }
 
     fn archive_persisted_channel(&self, name: MonitorName) {
-        // LDK archives by the monitor's name; ours are keyed by channel, and kept.
-        tracing::info!(monitor = %name, "a channel's monitor has nothing left to claim");
+        // Monitors are kept: nobody asks LDK to archive them.
+        tracing::warn!(monitor = %name, "a monitor was to be archived");
     }
 }
 

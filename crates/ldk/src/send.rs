@@ -29,7 +29,7 @@ impl Ldk {
         if destination == self.node.id {
             return Err(SendFailure::SelfPayment);
         }
-        self.spendable(send, &destination)?;
+        self.spendable(send)?;
         let params = route_parameters(send, destination);
         let records = send.records.iter().map(|(kind, value)| (kind, value.to_vec())).collect();
         let records = RecipientCustomTlvs::new(records).map_err(|()| SendFailure::RecordsTooLarge)?;
@@ -60,7 +60,7 @@ impl Ldk {
     }
 
     /// A keysend is one HTLC on one of our channels: refuses what no channel can carry.
-    fn spendable(&self, send: &Send, destination: &PublicKey) -> Result<(), SendFailure> {
+    fn spendable(&self, send: &Send) -> Result<(), SendFailure> {
         let channels = self.node.manager.list_channels();
         let largest = |usable: bool| {
             let limits = channels.iter().filter(|c| c.is_channel_ready && c.is_usable == usable);
@@ -68,13 +68,6 @@ impl Ldk {
         };
         let (online, offline) = (largest(true), largest(false));
         let amount = send.amount.to_msat();
-        let direct = |c: &&ChannelDetails| c.is_channel_ready && c.counterparty.node_id == *destination;
-        let peer_offline = channels.iter().any(|c| direct(&c))
-            && !channels.iter().any(|c| direct(&c) && c.is_usable)
-            && !self.in_graph(destination);
-        if peer_offline && offline >= amount {
-            return Err(SendFailure::PeersOffline);
-        }
         if amount <= online {
             return Ok(());
         }
@@ -92,8 +85,15 @@ impl Ldk {
         let (payer, inflight) = (&self.node.id, InFlightHtlcs::new());
         match self.node.router.find_route(payer, &params, Some(&first_hops), inflight) {
             Ok(route) => SendFailure::FeeLimitTooLow { cheapest: msat(route.get_total_fees()) },
+            Err(_) if self.away(&destination, params.final_value_msat) => SendFailure::PeersOffline,
             Err(_) => SendFailure::NoRoute { destination_known: self.knows(&destination) },
         }
+    }
+
+    /// A peer of ours that could be paid directly if it were connected.
+    fn away(&self, peer: &PublicKey, amount_msat: u64) -> bool {
+        let channels = self.node.manager.list_channels_with_counterparty(peer);
+        channels.iter().any(|c| c.is_channel_ready && offline_limit(c) >= amount_msat)
     }
 
     fn in_graph(&self, node: &PublicKey) -> bool {

@@ -12,6 +12,7 @@ use crate::handler::Handler;
 use crate::log::Log;
 use crate::peers::PeerBook;
 use crate::persist::{MONITOR, Persister, STATE, SWEEPER, SweeperStore, UPDATE};
+use crate::recovery::Recovery;
 use crate::router::Router;
 use crate::seed::Seed;
 use crate::step::MANAGER;
@@ -34,7 +35,7 @@ use lightning::routing::scoring::{ProbabilisticScoringDecayParameters, Probabili
 use lightning::sign::{EntropySource, KeysManager, NodeSigner, Recipient};
 use lightning::util::ser::{Readable, ReadableArgs};
 use lightning::util::wallet_utils::WalletSync;
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::net::TcpListener;
 use std::sync::{Arc, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -140,7 +141,8 @@ impl Ldk {
         let monitors = bench.read_monitors(stored.take(MONITOR), stored.take(UPDATE))?;
         let manager = bench.manager(state.get(MANAGER), &monitors, &tip)?;
         let sweeper = bench.sweeper(stored.take(SWEEPER), &tip)?;
-        let tip = bench.replay(&monitors, &sweeper)?;
+        let recovery = Recovery::new(bench.keys.clone(), bench.config.birthday_height.is_some());
+        let tip = bench.replay(&monitors, &sweeper, &recovery)?;
         let fundings = fundings(&monitors);
         bench.load_monitors(monitors)?;
         bench.free_lost_fundings(&fundings);
@@ -150,6 +152,7 @@ impl Ldk {
             later: Later::default(),
             feed: None,
             status: chain_source.status(),
+            recovery,
             peers: PeerBook::load(&stored.take(PeerBook::NAMESPACE)),
             opens: BTreeMap::new(),
             pending_unbooked: HashMap::new(),
@@ -163,6 +166,9 @@ impl Ldk {
             announce_due: true,
             announce,
             started: false,
+            usable: BTreeSet::new(),
+            chain_troubled: false,
+            watched_txids: vec![],
             ticks: Ticks::new(),
             listening: listener.as_ref().and_then(|listener| listener.local_addr().ok()),
             listener,
@@ -186,6 +192,7 @@ impl Ldk {
             (manager.current_best_block(), manager),
             (from, &*self.node.monitor),
             (from, &*self.node.wallet),
+            (from, &self.recovery),
             (from, &*self.node.sweeper),
         ];
         let tip = self.chain_source.synchronize(listeners)?;
@@ -437,11 +444,19 @@ impl Bench {
     }
 
     /// Blocks to everyone but the manager, each from its own height.
-    fn replay(&self, monitors: &[ChannelMonitor], sweeper: &Sweeper) -> Result<SyncedTip, StartError> {
+    fn replay(
+        &self,
+        monitors: &[ChannelMonitor],
+        sweeper: &Sweeper,
+        recovery: &Recovery,
+    ) -> Result<SyncedTip, StartError> {
         let watchers: Vec<Replay<'_>> =
             monitors.iter().map(|monitor| Replay { monitor, bench: self }).collect();
-        let mut listeners: Vec<(BlockLocator, &dyn Listen)> =
-            vec![(self.wallet.best_block(), &*self.wallet), (sweeper.current_best_block(), sweeper)];
+        let mut listeners: Vec<(BlockLocator, &dyn Listen)> = vec![
+            (self.wallet.best_block(), &*self.wallet),
+            (self.wallet.best_block(), recovery),
+            (sweeper.current_best_block(), sweeper),
+        ];
         for watcher in &watchers {
             listeners.push((watcher.monitor.current_best_block(), watcher));
         }

@@ -1,7 +1,7 @@
 //! One step: LDK's half of `poll`, `execute`, `seal`, `committed`.
 
 use crate::chain::{ChainEvent, Package};
-use crate::convert::{ldk_preimage, txid};
+use crate::convert::{channel_id, ldk_preimage, txid};
 use crate::persist::STATE;
 use crate::wallet::Payout;
 use crate::{Ldk, Uncommitted};
@@ -41,6 +41,7 @@ impl Backend for Ldk {
         self.take_ldk_events();
         self.node.peers.process_events();
         self.take_wallet_events();
+        self.note_usable();
         std::mem::take(&mut self.events)
     }
 
@@ -162,16 +163,33 @@ impl Backend for Ldk {
 }
 
 impl Ldk {
+    /// Tells which channels came back: payments may wait for them.
+    fn note_usable(&mut self) {
+        if !self.node.handler.take_reestablished() && !self.ticks.usable_due() {
+            return;
+        }
+        let usable =
+            self.node.manager.list_usable_channels().iter().map(|c| channel_id(c.channel_id)).collect();
+        let before = std::mem::replace(&mut self.usable, usable);
+        self.events.extend(self.usable.difference(&before).map(|id| BackendEvent::ChannelUsable(*id)));
+    }
+
     fn next_chain_event(&mut self) -> Option<ChainEvent> {
-        let feed = self.feed.as_mut().filter(|_| self.started);
-        feed.and_then(|(_, events)| events.try_next())
+        let (thread, events) = self.feed.as_mut().filter(|_| self.started)?;
+        let next = events.try_next();
+        // It ends only when its queue is dropped: a node that sees no blocks must not go on.
+        assert!(next.is_some() || !thread.is_finished(), "the thread that follows the chain has ended");
+        next
     }
 
     /// Tells the chain thread which transactions of the mempool concern the wallet.
-    pub(crate) fn watch_wallet(&self) {
+    pub(crate) fn watch_wallet(&mut self) {
         let watched = self.chain_source.watched();
         watched.watch_scripts(self.node.wallet.watched_scripts());
-        watched.watch_txids(self.node.wallet.evictable());
+        let evictable = self.node.wallet.evictable();
+        watched.forget_txids(self.watched_txids.iter().filter(|txid| !evictable.contains(txid)));
+        watched.watch_txids(evictable.iter().copied());
+        self.watched_txids = evictable;
     }
 
     fn send_coins(&mut self, request: &SendCoins) -> Result<CoinsSent, Refusal> {
@@ -191,6 +209,7 @@ impl Ldk {
             match event {
                 ChainEvent::BlockConnected { block, height } => {
                     self.node.wallet.block_connected(&block, height);
+                    self.recovery.block_connected(&block, height);
                     self.node.monitor.block_connected(&block, height);
                     self.node.manager.block_connected(&block, height);
                     self.node.sweeper.block_connected(&block, height);
@@ -206,8 +225,15 @@ impl Ldk {
                 }
                 ChainEvent::Mempool { new, gone } => self.node.wallet.apply_mempool(new, gone),
                 ChainEvent::Tip { .. } => self.watch_wallet(),
-                ChainEvent::Status(Ok(())) => tracing::info!("bitcoind answers again"),
-                ChainEvent::Status(Err(error)) => tracing::warn!(error, "waiting for bitcoind"),
+                ChainEvent::Status(Ok(())) => {
+                    if std::mem::take(&mut self.chain_troubled) {
+                        tracing::info!("bitcoind answers again");
+                    }
+                }
+                ChainEvent::Status(Err(error)) => {
+                    self.chain_troubled = true;
+                    tracing::warn!(error, "waiting for bitcoind");
+                }
             }
         }
         // More may wait; it is taken after this step's commit is on its way.
@@ -216,6 +242,7 @@ impl Ldk {
 
     /// After a block or a reorg: sweeps that are due, closings that are done.
     pub(crate) fn chain_moved(&mut self) {
+        self.sweep_recovered();
         let _ = self.node.sweeper.regenerate_and_broadcast_spend_if_necessary();
         self.take_ldk_events();
         self.take_wallet_events();
@@ -238,13 +265,12 @@ impl Ldk {
     }
 
     fn handle(&mut self, event: Event) {
-        tracing::debug!(?event, "LDK");
         let rest = self.handle_payment_event(event);
         let rest = rest.and_then(|event| self.handle_opening_event(event));
         let rest = rest.and_then(|event| self.handle_closing_event(event));
         if let Some(event) = rest {
             // Probes, offers, splices: nothing that this node takes part in.
-            tracing::trace!(?event, "not for us");
+            tracing::debug!(?event, "not for us");
         }
     }
 

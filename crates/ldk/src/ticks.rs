@@ -18,6 +18,7 @@ pub(crate) struct Ticks {
     claims: Tick,
     announcement: Tick,
     graph: Tick,
+    usable: Tick,
 }
 
 struct Tick {
@@ -48,7 +49,15 @@ impl Ticks {
             claims: Tick::every(30),
             announcement: Tick::every(3600),
             graph: Tick::every(3600),
+            usable: Tick::every(1),
         }
+    }
+}
+
+impl Ticks {
+    /// A look at the channels that became usable by other ways than their peer's return.
+    pub(crate) fn usable_due(&mut self) -> bool {
+        self.usable.due()
     }
 }
 

@@ -1,6 +1,7 @@
 //! A seed alone brings back the coins.
 
-use sponte_testkit::Net;
+use sponte_engine::commit::State;
+use sponte_testkit::{Net, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_seed_alone_finds_the_coins_again() {
@@ -20,4 +21,31 @@ async fn the_seed_alone_finds_the_coins_again() {
     assert_eq!(alice.balance().await.confirmed, before.confirmed);
     assert_eq!(alice.balance().await.confirmed.to_sat(), 777_777);
     alice.audited().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_seed_alone_finds_what_a_peer_pays_out_of_a_lost_channel() {
+    let net = Net::start().await;
+    let alice = net.node("alice").await;
+    let mut bob = net.node("bob").await;
+    let birthday = net.chain().height();
+    net.fund(&alice, 2_000_000).await;
+    net.open(&alice, &bob, 1_000_000, false, &[&alice, &bob]).await;
+    assert_eq!(alice.pay(&bob, "300000sat").await.state, State::Settled);
+    alice.audited().await;
+    let channel = alice.channels().await[0].id;
+
+    bob.forget_all().await;
+    bob.config_mut().birthday_height = Some(birthday);
+    bob.run().await;
+    alice.close(channel, true).await.expect("it closes");
+    net.mempool_holds(1).await;
+
+    let home = until("the money of the lost channel", async || {
+        net.mine_and_sync(1, &[&alice, &bob]).await;
+        Some(bob.balance().await.confirmed.to_sat()).filter(|sat| *sat > 0)
+    })
+    .await;
+    assert!((298_000..300_000).contains(&home), "{home} sat, less the sweep's fee");
+    bob.audited().await;
 }
