@@ -1,0 +1,110 @@
+//! Every commit of a routed payment, on each node: the process aborts before it, or after it and
+//! before anybody is told.
+
+use crate::checks;
+use crate::node::Started;
+use crate::payers::{Asked, knew_no_way};
+use crate::until::{GLANCE, Outcome, PATIENCE};
+use crate::world::{ALICE, BOB, CAROL, World};
+use sponte_api::State;
+use sponte_proto::{Msat, Sat};
+use std::time::Instant;
+
+const CHANNEL: Sat = Sat::new(1_000_000).expect("below the supply");
+const AMOUNT: Msat = Msat::new(1_000_000).expect("below the supply");
+/// Commits count from the start of the process; a payment never takes so many.
+const MOST: u64 = 200;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn alice_aborts_at_every_commit() {
+    every_commit(ALICE).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bob_aborts_at_every_commit() {
+    every_commit(BOB).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn carol_aborts_at_every_commit() {
+    every_commit(CAROL).await;
+}
+
+/// Until a payment goes through without reaching the failpoint.
+async fn every_commit(victim: usize) {
+    let mut world = World::connected(CHANNEL).await.unwrap();
+    every_commit_of(&mut world, victim).await.unwrap();
+    world.end();
+}
+
+async fn every_commit_of(world: &mut World, victim: usize) -> Outcome<()> {
+    let mut asked = vec![];
+    for point in ["abort-before", "abort-after"] {
+        let mut fired = 0;
+        for n in 1.. {
+            assert!(n < MOST, "the failpoint always fires");
+            let failpoint = format!("{point}={n}");
+            let died = one(world, victim, &failpoint, &mut asked).await;
+            let died = died.map_err(|why| format!("{} {failpoint}: {why}", world.nodes[victim].name))?;
+            checks::all(world, &asked).await.map_err(|why| format!("after {failpoint}: {why}"))?;
+            if !died {
+                break;
+            }
+            fired += 1;
+        }
+        println!("{}: {fired} commits of a start and a payment with {point}", world.nodes[victim].name);
+        assert!(fired > 3, "a payment takes more commits than that");
+    }
+    Ok(())
+}
+
+/// One payment with the failpoint armed; answers whether it fired.
+async fn one(world: &mut World, victim: usize, failpoint: &str, asked: &mut Vec<Asked>) -> Outcome<bool> {
+    world.nodes[victim].kill().await;
+    let mut ask = Asked::new(world, ALICE, CAROL, AMOUNT, failpoint);
+    asked.push(ask.clone());
+    let mut died = true;
+    if let Started::Running = world.nodes[victim].start_or_end(&world.chain, failpoint).await? {
+        world.call_back(victim).await;
+        died = match connected(world).await {
+            Ok(()) => pay_or_die(world, victim, &ask).await?,
+            // Its connections break a moment before it has ended.
+            Err(why) => world.nodes[victim].ends().await.map(|_| true).ok_or(why)?,
+        };
+    }
+    if died {
+        world.restart(victim, "").await?;
+    }
+    // Asked once more, as by a client that was told nothing.
+    while knew_no_way(&ask.ended().await?) {
+        world.heard().await?;
+        ask = ask.again();
+        asked.push(ask.clone());
+    }
+    Ok(died)
+}
+
+async fn connected(world: &World) -> Outcome<()> {
+    world.usable().await?;
+    world.heard().await
+}
+
+/// Asks until the victim dies, or the payment has ended and nothing of it is under way.
+async fn pay_or_die(world: &mut World, victim: usize, ask: &Asked) -> Outcome<bool> {
+    let deadline = Instant::now() + PATIENCE;
+    while Instant::now() < deadline {
+        let ended = ask.ask(GLANCE).await?;
+        if world.nodes[victim].end().is_some() {
+            return Ok(true);
+        }
+        if let Some(detail) = ended {
+            // The last commits come when the payment has ended already.
+            return match checks::settled_down(world).await {
+                Err(why) => world.nodes[victim].ends().await.map(|_| true).ok_or(why),
+                Ok(()) if detail.payment.state == State::Settled => Ok(world.nodes[victim].end().is_some()),
+                Ok(()) => Err(format!("it failed though nobody died: {:?}", detail.payment)),
+            };
+        }
+    }
+    Err("the payment neither ends nor is interrupted".into())
+}

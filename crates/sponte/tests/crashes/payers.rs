@@ -1,0 +1,115 @@
+//! Payments as a user's program asks for them: with a key, again and again until they have ended.
+
+use crate::node::client;
+use crate::until::{GLANCE, Outcome};
+use crate::world::World;
+use sponte_api::{ClientError, Code, PayRequest, PaymentDetail, RecordInput, State};
+use sponte_proto::Msat;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// No payment may stay open longer, whatever is killed meanwhile.
+const LONGEST: Duration = Duration::from_secs(240);
+/// How long one request waits.
+const WAIT: Duration = Duration::from_secs(5);
+/// Attempts begin until then.
+const TIMEOUT_MS: u64 = 60_000;
+
+/// A payment that is asked for.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    pub from: usize,
+    pub to: usize,
+    pub request: PayRequest,
+    dir: PathBuf,
+}
+
+impl Asked {
+    /// A payment with a key of its own.
+    pub fn new(world: &World, from: usize, to: usize, amount: Msat, key: &str) -> Asked {
+        let request = PayRequest {
+            destination: world.nodes[to].id(),
+            amount_msat: amount,
+            key: Some(key.to_owned()),
+            max_fee_msat: None,
+            timeout_ms: Some(TIMEOUT_MS),
+            max_attempts: Some(1_000),
+            message: None,
+            records: vec![],
+        };
+        Asked { from, to, request, dir: world.nodes[from].dir.clone() }
+    }
+
+    /// With a text message.
+    pub fn message(mut self, text: &str) -> Asked {
+        self.request.message = Some(text.to_owned());
+        self
+    }
+
+    /// With a custom record.
+    pub fn record(mut self, kind: u64, value: &[u8]) -> Asked {
+        self.request.records.push(RecordInput::bytes(kind, value));
+        self
+    }
+
+    /// The same with another key.
+    pub fn again(&self) -> Asked {
+        let mut ask = self.clone();
+        ask.request.key = Some(format!("{}'", self.key()));
+        ask
+    }
+
+    /// The idempotency key.
+    pub fn key(&self) -> &str {
+        self.request.key.as_deref().expect("every payment here has one")
+    }
+
+    /// Asks with the same key until the payment has ended, over all restarts of the node.
+    pub async fn ended(&self) -> Outcome<PaymentDetail> {
+        let deadline = Instant::now() + LONGEST;
+        loop {
+            if let Some(detail) = self.ask(WAIT).await? {
+                return Ok(detail);
+            }
+            if Instant::now() >= deadline {
+                return Err(format!("{} is still open after {} s", self.key(), LONGEST.as_secs()));
+            }
+            tokio::time::sleep(GLANCE).await;
+        }
+    }
+
+    /// Waits until the sender knows the way: a node that was killed learns the network anew.
+    pub async fn route_known(&self) -> Outcome<()> {
+        let deadline = Instant::now() + LONGEST;
+        while Instant::now() < deadline {
+            if let Ok(client) = client(&self.dir) {
+                let info = client.info().await;
+                if info.is_ok_and(|info| info.graph_channels >= 2 && info.graph_nodes >= 3) {
+                    return Ok(());
+                }
+            }
+            tokio::time::sleep(GLANCE).await;
+        }
+        Err(format!("the sender of {} never learns of both channels", self.key()))
+    }
+
+    /// Asks once; nothing if it is open or nobody answers.
+    pub async fn ask(&self, wait: Duration) -> Outcome<Option<PaymentDetail>> {
+        let Ok(client) = client(&self.dir) else { return Ok(None) };
+        match client.pay(&self.request, wait).await {
+            Ok(detail) => Ok((detail.payment.state != State::Pending).then_some(detail)),
+            Err(ClientError::Refused(why)) if why.code != Code::Busy => {
+                Err(format!("{} was refused: {why}", self.key()))
+            }
+            // Killed before or while it answered, or on its way down or up.
+            Err(_) => Ok(None),
+        }
+    }
+}
+
+/// Whether a payment failed only because the sender had not learnt the network again after its
+/// last kill. That is an end like any other; who still wants to pay asks with another key.
+pub fn knew_no_way(detail: &PaymentDetail) -> bool {
+    let failure = detail.payment.failure.as_ref();
+    failure.is_some_and(|failure| ["unknown_destination", "no_route"].contains(&failure.code.as_str()))
+}
