@@ -181,11 +181,13 @@ mod tests {
         });
         assert_ne!(secrets[0], secrets[1]);
         assert_ne!(secrets[1], secrets[2]);
-        // Fixed for ever: another value here loses every node's identity.
+        // Fixed for ever (and computed without this code): another value loses a node's identity.
         assert_eq!(secrets[0].as_hex().to_string(), LDK_SEED_OF_ABOUT);
+        assert_eq!(secrets[1].as_hex().to_string(), NODE_SECRET_OF_ABOUT);
     }
 
     const LDK_SEED_OF_ABOUT: &str = "43a544f38f5058f4a4ca639d346f4145cb02830ac7f0a0d1fee564ed1daa846f";
+    const NODE_SECRET_OF_ABOUT: &str = "5e05f4e74581d4a44fd68034dced4c1ce57b5bdb0c78aa2317feb9f831a0c5e3";
 
     #[test]
     fn errors_say_which_word() {

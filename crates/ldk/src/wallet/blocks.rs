@@ -8,12 +8,14 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 
+use bdk_wallet::ChangeSet;
+use bdk_wallet::chain::local_chain::ApplyHeaderError;
 use bdk_wallet::chain::{BlockId, ChainOracle, CheckPoint};
 use bitcoin::block::{Block, Header};
 use bitcoin::{BlockHash, Transaction};
 use lightning::chain::{BlockLocator, Listen};
 
-use super::{State, Wallet};
+use super::{State, Wallet, journal};
 
 /// Blocks that are kept at a restart behind the tip, whatever they hold: deeper reorganisations
 /// than this are followed too, from the nearest block that is still known.
@@ -112,12 +114,39 @@ impl State {
             self.replace_from(height, block.header.prev_blockhash);
             self.blocks.connect(height, block.block_hash(), Some(block.header.prev_blockhash));
         }
-        let on = self.blocks.common_below(height, &self.bdk.latest_checkpoint());
-        if let Err(error) = self.bdk.apply_block_connected_to(block, height, on) {
-            tracing::error!(height, %error, "the wallet cannot connect a block: is it of this network?");
+        if self.apply(block, height).is_err() {
+            self.rebuild_below(height);
+            if let Err(error) = self.apply(block, height) {
+                tracing::error!(height, %error, "the wallet cannot connect a block: is it of this network?");
+            }
         }
         self.absorb();
         self.books.tip_changed();
+    }
+
+    fn apply(&mut self, block: &Block, height: u32) -> Result<(), ApplyHeaderError> {
+        let on = self.blocks.common_below(height, &self.bdk.latest_checkpoint());
+        self.bdk.apply_block_connected_to(block, height, on)
+    }
+
+    /// BDK follows another branch from a block on that replaces one that it knows. Where it
+    /// knows but few blocks (around the birthday, and far below the tip) there may be none, and
+    /// its chain is cut by loading it anew.
+    fn rebuild_below(&mut self, height: u32) {
+        let known: BTreeMap<u32, BlockHash> =
+            self.bdk.checkpoints().map(|block| (block.height(), block.hash())).collect();
+        let kept: BTreeMap<u32, Option<BlockHash>> =
+            self.blocks.hashes.range(..height).map(|(height, hash)| (*height, Some(*hash))).collect();
+        let mut cut = ChangeSet::default();
+        let dropped = known.keys().filter(|height| !kept.contains_key(height));
+        cut.local_chain.blocks = dropped.map(|height| (*height, None)).chain(kept.clone()).collect();
+        let mut all = journal::everything(&self.bdk);
+        all.local_chain.blocks = kept;
+        match journal::load_bdk(all) {
+            Ok(bdk) => self.bdk = bdk,
+            Err(error) => return tracing::error!(height, %error, "the wallet's chain cannot be cut"),
+        }
+        self.journal.stage(cut);
     }
 
     /// A block of this height and with this parent is none that we know.
@@ -125,12 +154,12 @@ impl State {
         let below = height.saturating_sub(1);
         let fork = if self.blocks.has(below, previous) { below } else { below.saturating_sub(1) };
         if self.blocks.tip().height > fork {
-            self.books.reopen_above(fork);
+            self.reopen_above(fork);
         }
     }
 
     fn disconnect(&mut self, height: u32, hash: BlockHash) {
-        self.books.reopen_above(height);
+        self.reopen_above(height);
         self.blocks.disconnect_to(height, hash);
         self.books.tip_changed();
     }

@@ -16,6 +16,7 @@ use sponte_engine::commit::KvEntry;
 use sponte_proto::{ChannelId, Sat};
 
 use super::classify::Facts;
+use super::coins::Coins;
 use super::record::{Channel, Kind, Label, Note, Record, Told, ToldState};
 use super::{FINAL_DEPTH, State, WalletError, journal};
 
@@ -29,6 +30,8 @@ pub(super) struct Books {
     notes: HashMap<OutPoint, Note>,
     /// Count, or might again, and are not final.
     open: BTreeSet<Txid>,
+    /// What final transactions left unspent.
+    settled: Coins,
     /// Changed in BDK since the last look.
     touched: BTreeSet<Txid>,
     stale: bool,
@@ -102,8 +105,9 @@ impl Books {
         self.stale = true;
     }
 
-    /// What was final above `height` is not any more.
-    pub(super) fn reopen_above(&mut self, height: u32) {
+    /// What was final above `height` is not any more; whether there was such.
+    fn reopen_above(&mut self, height: u32) -> bool {
+        let open_before = self.open.len();
         for (txid, record) in &mut self.records {
             if record.final_height.is_some_and(|confirmed| confirmed > height) {
                 record.final_height = None;
@@ -112,6 +116,11 @@ impl Books {
             }
         }
         self.stale = true;
+        self.open.len() > open_before
+    }
+
+    pub(super) fn settled(&self) -> &Coins {
+        &self.settled
     }
 
     fn touch(&mut self, txid: Txid) {
@@ -119,7 +128,7 @@ impl Books {
         self.stale = true;
     }
 
-    fn is_final(&self, txid: &Txid) -> bool {
+    pub(super) fn is_final(&self, txid: &Txid) -> bool {
         self.records.get(txid).is_some_and(|record| record.final_height.is_some())
     }
 
@@ -134,6 +143,9 @@ impl Books {
             (Fate::Gone, _) | (_, Some(_)) => self.open.remove(&txid),
             _ => self.open.insert(txid),
         };
+        if matches!(fate, Fate::Confirmed(_)) {
+            self.mark_broadcast(txid);
+        }
         let old = self.records.get(&txid).cloned().unwrap_or_default();
         let kind = kind.filter(|_| fate != Fate::Gone);
         let news = news(old.told.as_ref(), kind, final_height.is_some());
@@ -167,11 +179,31 @@ impl State {
     /// After a start: everything that is not final is open, and what is final but has another
     /// effect now (an address that was not looked for then) is corrected.
     pub(super) fn open_books(&mut self) {
+        self.settle_coins();
         let txs = self.bdk.tx_graph().full_txs().map(|node| (node.txid, node.tx));
         let open: Vec<Txid> =
             txs.filter(|(txid, tx)| self.is_open(*txid, tx)).map(|(txid, _)| txid).collect();
         self.books.touched.extend(open);
         self.books.stale = true;
+    }
+
+    /// What was final above `height` is open again.
+    pub(super) fn reopen_above(&mut self, height: u32) {
+        if self.books.reopen_above(height) {
+            self.settle_coins();
+        }
+    }
+
+    /// Counts the coins of final transactions anew.
+    fn settle_coins(&mut self) {
+        let graph = self.bdk.tx_graph();
+        let height = |txid: &Txid| self.books.records.get(txid)?.final_height;
+        let finals = graph.full_txs().filter_map(|node| Some((node.txid, node.tx, height(&node.txid)?)));
+        let mut coins = Coins::new();
+        for (txid, tx, height) in finals {
+            self.lay_over(&mut coins, txid, &tx, Some(height));
+        }
+        self.books.settled = coins;
     }
 
     fn is_open(&self, txid: Txid, tx: &Transaction) -> bool {
@@ -209,9 +241,16 @@ impl State {
         let tip = self.blocks.tip().height;
         let mut changes = vec![];
         for (txid, fate) in fates {
-            let kind = self.bdk.tx_graph().get_tx(txid).and_then(|tx| self.facts(txid, &tx).kind());
+            let Some(tx) = self.bdk.tx_graph().get_tx(txid) else { continue };
+            let kind = self.facts(txid, &tx).kind();
+            let was_final = self.books.is_final(&txid);
             let news = self.books.settle(txid, fate, kind, tip);
             changes.extend(news.into_iter().map(|told| wallet_tx(txid, &told)));
+            if let (Fate::Confirmed(height), false, true) = (fate, was_final, self.books.is_final(&txid)) {
+                let mut settled = std::mem::take(&mut self.books.settled);
+                self.lay_over(&mut settled, txid, &tx, Some(height));
+                self.books.settled = settled;
+            }
         }
         changes
     }

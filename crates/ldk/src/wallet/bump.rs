@@ -10,16 +10,20 @@ use bitcoin::{OutPoint, Psbt, ScriptBuf, Transaction, WPubkeyHash};
 use lightning::sign::ChangeDestinationSourceSync;
 use lightning::util::wallet_utils::{Utxo, WalletSourceSync};
 
+use super::Wallet;
 use super::coins::Coin;
 use super::record::Label;
-use super::{State, Wallet};
 
 impl WalletSourceSync for Wallet {
     /// Confirmed, mature coins, the reserve among them, that nothing spends but perhaps an
     /// unconfirmed bump.
     fn list_confirmed_utxos(&self) -> Result<Vec<Utxo>, ()> {
         let state = self.lock();
-        Ok(state.coins().filter(|coin| state.can_bump(coin)).filter_map(utxo).collect())
+        let tip = state.blocks.tip().height;
+        let holdings = state.holdings();
+        let coins = holdings.coins.into_values().chain(holdings.lent);
+        let usable = coins.filter(|coin| coin.height.is_some() && coin.is_mature(tip));
+        Ok(usable.filter_map(utxo).collect())
     }
 
     fn get_prevtx(&self, outpoint: OutPoint) -> Result<Transaction, ()> {
@@ -51,18 +55,6 @@ impl WalletSourceSync for Wallet {
 impl ChangeDestinationSourceSync for Wallet {
     fn get_change_destination_script(&self) -> Result<ScriptBuf, ()> {
         Ok(self.lock().fresh_script(KeychainKind::Internal))
-    }
-}
-
-impl State {
-    fn can_bump(&self, coin: &Coin) -> bool {
-        let free = match &coin.spent_by {
-            None => true,
-            Some((position, spender)) => {
-                position.is_unconfirmed() && matches!(self.books.label(spender), Some(Label::Bump { .. }))
-            }
-        };
-        free && coin.chain_position.is_confirmed() && coin.is_mature(self.blocks.tip().height)
     }
 }
 

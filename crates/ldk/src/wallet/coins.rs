@@ -1,10 +1,16 @@
 //! Which coins there are, which may be spent, and what is kept back.
+//!
+//! The coins that final transactions left are kept; the few others are laid over them when
+//! somebody asks. Asking BDK instead means judging every transaction of the wallet's history.
 
-use bdk_wallet::KeychainKind;
-use bdk_wallet::chain::{CanonicalizationParams, ConfirmationBlockTime, FullTxOut};
+use std::collections::BTreeMap;
+
+use bitcoin::constants::COINBASE_MATURITY;
+use bitcoin::{OutPoint, Transaction, TxOut, Txid};
 use sponte_engine::backend::WalletBalance;
 use sponte_proto::Sat;
 
+use super::books::Fate;
 use super::record::Label;
 use super::{State, Wallet};
 
@@ -24,20 +30,37 @@ pub fn reserve_for(anchor_channels: usize) -> Sat {
     Sat::new(sat).expect("100,000 sat are below the supply")
 }
 
-/// A coin of the wallet, its place in the chain, and who spends it.
-pub(super) type Coin = FullTxOut<ConfirmationBlockTime>;
+/// An unspent coin of the wallet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Coin {
+    pub(super) outpoint: OutPoint,
+    pub(super) txout: TxOut,
+    /// The block that confirmed it.
+    pub(super) height: Option<u32>,
+    coinbase: bool,
+}
+
+/// Unspent coins by their outpoints.
+pub(super) type Coins = BTreeMap<OutPoint, Coin>;
+
+/// What the wallet has, unconfirmed transactions included.
+pub(super) struct Holdings {
+    pub(super) coins: Coins,
+    /// Confirmed coins that an unconfirmed bump spends: another bump may.
+    pub(super) lent: Vec<Coin>,
+}
 
 impl Wallet {
     /// The coins as they stand, and how much of them may leave while `reserve` stays.
     pub fn balance(&self, reserve: Sat) -> WalletBalance {
         let state = self.lock();
-        let sums = state.sums();
-        let free_sat = state.free_sat();
-        let pending = sums.trusted_pending + sums.untrusted_pending;
+        let tip = state.blocks.tip().height;
+        let coins = state.holdings().coins;
+        let free_sat = sum(coins.values().filter(|coin| state.is_free(coin)));
         WalletBalance {
-            confirmed: sat(sums.confirmed.to_sat()),
-            unconfirmed: sat(pending.to_sat()),
-            immature: sat(sums.immature.to_sat()),
+            confirmed: sat(sum(coins.values().filter(|coin| coin.height.is_some() && coin.is_mature(tip)))),
+            unconfirmed: sat(sum(coins.values().filter(|coin| coin.height.is_none()))),
+            immature: sat(sum(coins.values().filter(|coin| !coin.is_mature(tip)))),
             reserve,
             spendable: sat(free_sat.saturating_sub(reserve.to_sat())),
         }
@@ -45,7 +68,7 @@ impl Wallet {
 
     /// All coins together.
     pub fn total(&self) -> Sat {
-        sat(self.lock().sums().total().to_sat())
+        sat(sum(self.lock().holdings().coins.values()))
     }
 }
 
@@ -53,43 +76,67 @@ pub(super) fn sat(sat: u64) -> Sat {
     Sat::new(sat).expect("no coins sum up to more than the supply")
 }
 
+pub(super) fn sum<'a>(coins: impl Iterator<Item = &'a Coin>) -> u64 {
+    coins.map(|coin| coin.txout.value.to_sat()).sum()
+}
+
+impl Coin {
+    /// Whether it may be spent in the block after `tip`.
+    pub(super) fn is_mature(&self, tip: u32) -> bool {
+        !self.coinbase || self.height.is_some_and(|height| tip + 1 >= height + COINBASE_MATURITY)
+    }
+}
+
 impl State {
-    /// Unspent coins that the wallet's own transactions may spend: confirmed and mature ones,
-    /// and the change of what it sent. Not what others sent and could take back, nor the change
-    /// of a funding that LDK holds, nor of bumps and sweeps, which are replaced by better ones.
-    pub(super) fn free_coins(&self) -> Vec<Coin> {
-        self.unspent().filter(|coin| self.is_free(coin)).collect()
+    pub(super) fn holdings(&self) -> Holdings {
+        let mut coins = self.books.settled().clone();
+        let mut lent = vec![];
+        for (txid, fate) in self.fates() {
+            let height = match fate {
+                Fate::Unconfirmed => None,
+                Fate::Confirmed(height) if !self.books.is_final(&txid) => Some(height),
+                Fate::Confirmed(_) | Fate::Gone => continue,
+            };
+            let Some(tx) = self.bdk.tx_graph().get_tx(txid) else { continue };
+            let spent = self.lay_over(&mut coins, txid, &tx, height);
+            if height.is_none() && matches!(self.books.label(&txid), Some(Label::Bump { .. })) {
+                lent.extend(spent.into_iter().filter(|coin| coin.height.is_some()));
+            }
+        }
+        Holdings { coins, lent }
     }
 
-    pub(super) fn free_sat(&self) -> u64 {
-        self.free_coins().iter().map(|coin| coin.txout.value.to_sat()).sum()
+    /// Takes from `coins` what a transaction spends, and adds what it pays us, unless a final
+    /// transaction has spent that; what it spent. Of others, parents come before children.
+    pub(super) fn lay_over(
+        &self,
+        coins: &mut Coins,
+        txid: Txid,
+        tx: &Transaction,
+        height: Option<u32>,
+    ) -> Vec<Coin> {
+        let spent = tx.input.iter().filter_map(|input| coins.remove(&input.previous_output)).collect();
+        let coinbase = tx.is_coinbase();
+        let spenders = |outpoint| self.bdk.tx_graph().outspends(outpoint).iter();
+        let outputs =
+            self.bdk.spk_index().txouts_in_tx(txid).filter(|(_, (outpoint, _))| {
+                !spenders(*outpoint).any(|spender| self.books.is_final(spender))
+            });
+        coins.extend(outputs.map(|(_, (outpoint, txout))| {
+            (outpoint, Coin { outpoint, txout: txout.clone(), height, coinbase })
+        }));
+        spent
     }
 
+    /// Whether the wallet's own transactions may spend a coin: a confirmed, mature one, or
+    /// change of what it sent. Not what others sent and could take back, nor the change of a
+    /// funding that LDK holds, nor of bumps and sweeps, which are replaced by better ones.
     pub(super) fn is_free(&self, coin: &Coin) -> bool {
-        if coin.chain_position.is_confirmed() {
+        if coin.height.is_some() {
             return coin.is_mature(self.blocks.tip().height);
         }
         let label = self.books.label(&coin.outpoint.txid);
         matches!(label, Some(Label::Withdrawal | Label::Funding { broadcast: true, .. }))
-    }
-
-    /// Every coin of the wallet whose transaction counts, spent ones too.
-    pub(super) fn coins(&self) -> impl Iterator<Item = Coin> + '_ {
-        let outpoints = self.bdk.spk_index().outpoints().iter().cloned();
-        let (tip, params) = (self.blocks.tip(), CanonicalizationParams::default());
-        let coins = self.bdk.tx_graph().filter_chain_txouts(&self.blocks, tip, params, outpoints);
-        coins.map(|(_, coin)| coin)
-    }
-
-    fn unspent(&self) -> impl Iterator<Item = Coin> + '_ {
-        self.coins().filter(|coin| coin.spent_by.is_none())
-    }
-
-    fn sums(&self) -> bdk_wallet::Balance {
-        let outpoints = self.bdk.spk_index().outpoints().iter().cloned();
-        let (tip, params) = (self.blocks.tip(), CanonicalizationParams::default());
-        let is_change = |(keychain, _): &(KeychainKind, u32), _| *keychain == KeychainKind::Internal;
-        self.bdk.tx_graph().balance(&self.blocks, tip, params, outpoints, is_change)
     }
 }
 

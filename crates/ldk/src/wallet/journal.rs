@@ -199,8 +199,14 @@ fn delta_key(number: u64) -> String {
     format!("{DELTA_PREFIX}{number:016x}")
 }
 
+/// A wallet of a change set that [`everything`] made.
+pub(super) fn load_bdk(changes: ChangeSet) -> Result<bdk_wallet::Wallet, WalletError> {
+    let load = bdk_wallet::Wallet::load().lookahead(LOOKAHEAD);
+    load.load_wallet_no_persist(changes).map_err(refused)?.ok_or_else(|| damaged(BASE_KEY, "there is none"))
+}
+
 /// The change set that makes this wallet of nothing.
-fn everything(bdk: &bdk_wallet::Wallet) -> ChangeSet {
+pub(super) fn everything(bdk: &bdk_wallet::Wallet) -> ChangeSet {
     let mut changes = ChangeSet {
         descriptor: Some(bdk.public_descriptor(KeychainKind::External).clone()),
         change_descriptor: Some(bdk.public_descriptor(KeychainKind::Internal).clone()),

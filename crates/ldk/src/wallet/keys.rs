@@ -8,6 +8,7 @@ use bitcoin::secp256k1::rand::rngs::StdRng;
 use bitcoin::secp256k1::{All, Message, Secp256k1};
 use bitcoin::sighash::{EcdsaSighashType, SighashCache};
 use bitcoin::{Network, Transaction, TxOut, Witness, ecdsa};
+use zeroize::Zeroize;
 
 use crate::seed::Seed;
 
@@ -22,6 +23,13 @@ pub(super) struct OwnInput {
     pub(super) at: usize,
     pub(super) coin: TxOut,
     pub(super) key: (KeychainKind, u32),
+}
+
+impl Drop for Keys {
+    fn drop(&mut self) {
+        self.account.private_key.non_secure_erase();
+        self.selection_seed.zeroize();
+    }
 }
 
 impl Keys {

@@ -22,6 +22,7 @@ impl Wallet {
         }
         if !new.is_empty() {
             let last_seen = new.iter().map(|(_, last_seen)| *last_seen).max().unwrap_or(0);
+            new.iter().for_each(|(tx, _)| state.books.mark_broadcast(tx.compute_txid()));
             state.see(new.into_iter().map(|(tx, _)| tx), last_seen);
         }
     }
@@ -64,7 +65,7 @@ impl Wallet {
     }
 
     /// Fundings of [`Wallet::fund_channel`] that LDK has not broadcast, as far as the wallet was
-    /// told: after a start, those of channels that LDK does not know are to be cancelled.
+    /// told or has seen: after a start, those of channels that LDK does not know are to be cancelled.
     pub fn unbroadcast_fundings(&self) -> Vec<Txid> {
         let state = self.lock();
         let waits =
@@ -104,13 +105,17 @@ impl State {
     /// With all that spend their outputs: BDK holds a transaction for real as long as one of
     /// its descendants is.
     fn evict(&mut self, txids: Vec<Txid>) {
+        let at = self.tick();
         let graph = self.bdk.tx_graph();
         let mut gone = txids.clone();
         for txid in txids {
             gone.extend(graph.walk_descendants(txid, |_, descendant| Some(descendant)));
         }
-        let at = self.tick();
-        self.bdk.apply_evicted_txs(gone.into_iter().map(|txid| (txid, at)));
+        let known = gone.into_iter().filter(|txid| graph.get_tx(*txid).is_some());
+        // Not `apply_evicted_txs`, which judges the whole history first.
+        let mut update = bdk_wallet::Update::default();
+        update.tx_update.evicted_ats = known.map(|txid| (txid, at)).collect();
+        self.bdk.apply_update(update).expect("an update without blocks connects to any chain");
         self.absorb();
     }
 

@@ -18,6 +18,7 @@
 
 mod blocks;
 mod books;
+mod build;
 mod bump;
 mod classify;
 mod coins;
@@ -225,10 +226,6 @@ impl State {
             *round = (*round + 1) % GAP;
             self.bdk.peek_address(keychain, first_unused + *round).script_pubkey()
         };
-        // So that BDK does not choose it for the change of a transaction that it builds.
-        if let Some((_, index)) = self.bdk.derivation_of_spk(script.clone()) {
-            self.bdk.mark_used(keychain, index);
-        }
         self.absorb();
         script
     }

@@ -1,16 +1,12 @@
 //! Coins leave: to addresses, and into channels.
 
-use std::collections::BTreeSet;
 use std::str::FromStr;
 
-use bdk_wallet::error::CreateTxError;
-use bdk_wallet::{KeychainKind, LocalOutput};
 use bitcoin::address::NetworkUnchecked;
-use bitcoin::{Address, Amount, FeeRate, OutPoint, Script, ScriptBuf, Transaction, Txid};
+use bitcoin::{Address, FeeRate, Script, ScriptBuf, Transaction};
 use sponte_engine::backend::{Refusal, RefusalKind};
 use sponte_proto::Sat;
 
-use super::coins::sat;
 use super::keys::OwnInput;
 use super::record::Label;
 use super::{State, Wallet};
@@ -23,7 +19,8 @@ const MAX_FEE_RATE: FeeRate = FeeRate::from_sat_per_vb_u32(10_000);
 pub enum Payout {
     /// So much arrives; the fee comes on top.
     Exactly(Sat),
-    /// Everything that may leave; the fee is taken from it.
+    /// Everything that may leave and is worth its fee, as far as one transaction carries it; the
+    /// fee is taken from it.
     All,
 }
 
@@ -58,15 +55,9 @@ impl Wallet {
         if let Payout::Exactly(amount) = payout {
             check_dust(&script, amount)?;
         }
-        let (tx, fee) = state.build(&script, payout, fee_rate, reserve)?;
-        let paid: Amount =
-            tx.output.iter().filter(|output| output.script_pubkey == script).map(|output| output.value).sum();
-        let amount = match payout {
-            Payout::Exactly(amount) => amount,
-            Payout::All => sat(paid.to_sat()),
-        };
-        let tx = state.sign_and_count(tx, Label::Withdrawal);
-        Ok(SentCoins { tx, amount, fee })
+        let built = state.build(&script, payout, fee_rate, reserve)?;
+        let tx = state.sign_and_count(built.tx, Label::Withdrawal);
+        Ok(SentCoins { tx, amount: built.amount, fee: built.fee })
     }
 
     /// Makes and signs the funding transaction of a channel, all inputs SegWit, and counts it
@@ -86,9 +77,9 @@ impl Wallet {
         let mut state = self.lock();
         check_fee_rate(fee_rate)?;
         check_dust(&script, value)?;
-        let (tx, _) = state.build(&script, Payout::Exactly(value), fee_rate, reserve)?;
+        let built = state.build(&script, Payout::Exactly(value), fee_rate, reserve)?;
         let label = Label::Funding { value_sat: value.to_sat(), broadcast: false };
-        Ok(state.sign_and_count(tx, label))
+        Ok(state.sign_and_count(built.tx, label))
     }
 }
 
@@ -122,74 +113,6 @@ impl State {
         Ok(address.script_pubkey())
     }
 
-    /// An unsigned transaction to `script`, and its fee. Leaves `reserve` behind.
-    fn build(
-        &mut self,
-        script: &Script,
-        payout: Payout,
-        fee_rate: FeeRate,
-        reserve: Sat,
-    ) -> Result<(Transaction, Sat), Refusal> {
-        let free = self.free_coins();
-        let free_sat: u64 = free.iter().map(|coin| coin.txout.value.to_sat()).sum();
-        let too_little = || too_little(payout, free_sat, reserve);
-        let free: BTreeSet<OutPoint> = free.iter().map(|coin| coin.outpoint).collect();
-        let taken = self.bdk.list_unspent().map(|LocalOutput { outpoint, .. }| outpoint);
-        let taken = taken.filter(|outpoint| !free.contains(outpoint)).collect();
-        let kept = match payout {
-            Payout::All if reserve > Sat::ZERO => Some(self.kept_output(reserve)),
-            _ => None,
-        };
-        let seed = self.tick();
-        let mut randomness = self.keys.randomness(seed);
-        let mut builder = self.bdk.build_tx();
-        builder.unspendable(taken).fee_rate(fee_rate);
-        match payout {
-            Payout::Exactly(amount) => {
-                builder.add_recipient(script.to_owned(), Amount::from_sat(amount.to_sat()));
-            }
-            Payout::All => {
-                builder.drain_wallet().drain_to(script.to_owned());
-            }
-        }
-        if let Some((kept_script, kept_value)) = kept {
-            builder.add_recipient(kept_script, kept_value);
-        }
-        let built = builder.finish_with_aux_rand(&mut randomness);
-        self.absorb();
-        let tx = built.map_err(|error| self.refusal(error, too_little()))?.unsigned_tx;
-        let inputs = self.own_inputs(&tx);
-        let spent_sat: u64 = inputs.iter().map(|input| input.coin.value.to_sat()).sum();
-        let out_sat: u64 = tx.output.iter().map(|output| output.value.to_sat()).sum();
-        let fee = sat(spent_sat - out_sat);
-        let leaving_sat = match payout {
-            Payout::Exactly(amount) => amount.to_sat() + fee.to_sat(),
-            Payout::All => 0,
-        };
-        let arrives = tx.output.iter().any(|output| *output.script_pubkey == *script);
-        if !arrives || free_sat < leaving_sat + reserve.to_sat() {
-            return Err(too_little());
-        }
-        Ok((tx, fee))
-    }
-
-    /// The output that keeps the reserve when everything else leaves.
-    fn kept_output(&mut self, reserve: Sat) -> (ScriptBuf, Amount) {
-        let script = self.fresh_script(KeychainKind::Internal);
-        let least = script.minimal_non_dust();
-        (script, Amount::from_sat(reserve.to_sat()).max(least))
-    }
-
-    fn refusal(&self, error: CreateTxError, too_little: Refusal) -> Refusal {
-        match error {
-            CreateTxError::CoinSelection(_) | CreateTxError::NoUtxosSelected => too_little,
-            other => {
-                tracing::error!(%other, "a transaction could not be built");
-                Refusal::new(RefusalKind::Conflict, format!("the transaction could not be built: {other}"))
-            }
-        }
-    }
-
     /// The inputs of a transaction that spend our coins.
     pub(super) fn own_inputs(&self, tx: &Transaction) -> Vec<OwnInput> {
         let index = self.bdk.spk_index();
@@ -203,23 +126,9 @@ impl State {
     fn sign_and_count(&mut self, mut tx: Transaction, label: Label) -> Transaction {
         let inputs = self.own_inputs(&tx);
         self.keys.sign(&mut tx, &inputs);
-        let txid: Txid = tx.compute_txid();
+        let txid = tx.compute_txid();
         self.see([tx.clone()], 0);
         self.books.set_label(txid, label);
         tx
     }
-}
-
-fn too_little(payout: Payout, free_sat: u64, reserve: Sat) -> Refusal {
-    let spendable = sat(free_sat.saturating_sub(reserve.to_sat()));
-    let kept = match reserve {
-        Sat::ZERO => String::new(),
-        _ => format!(", as {reserve} are kept for the fees of closing channels"),
-    };
-    let what = match payout {
-        Payout::Exactly(amount) => format!("{amount} and the fee are too much"),
-        Payout::All => "what is left would not pay its own fee".into(),
-    };
-    let message = format!("{what}: {spendable} can be spent{kept}; deposit more or wait for confirmations");
-    Refusal::new(RefusalKind::Conflict, message)
 }

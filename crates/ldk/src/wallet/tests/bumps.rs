@@ -137,3 +137,9 @@ fn an_htlc_claim_pays_its_second_stage_and_is_a_bump() {
     commit(&mut node, &wallet);
     assert_eq!(node.kind(claim.compute_txid()), Some(&WalletTxKind::Bump { cost: sats(900) }));
 }
+
+#[test]
+fn ldk_may_share_it_between_threads() {
+    fn shareable<T: Send + Sync>() {}
+    shareable::<Wallet>();
+}

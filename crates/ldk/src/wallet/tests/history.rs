@@ -203,8 +203,14 @@ fn canonical(wallet: &Wallet) -> std::collections::BTreeSet<sponte_proto::Txid> 
     txs.map(|tx| id(tx.tx_node.txid)).collect()
 }
 
+/// A few by default, as each draws a wallet's keys; more with `PROPTEST_CASES`.
+fn cases() -> ProptestConfig {
+    let asked = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
+    ProptestConfig { cases: asked.unwrap_or(16), ..ProptestConfig::default() }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(cases())]
     #[test]
     fn the_books_balance(steps in proptest::collection::vec(any_step(), 1..50)) {
         let mut world = World { node: Node::new(), mempool: vec![] };

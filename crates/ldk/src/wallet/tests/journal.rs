@@ -20,7 +20,7 @@ fn every_state_survives_a_restart() {
         assert_eq!(node.commit(), vec![], "nothing is told twice, step {step}");
         match step {
             0 => node.mine(vec![deposit.clone()]),
-            2 => drop(node.disconnect(1)),
+            2 => drop(node.disconnect(2)),
             3 => node.mine(vec![]),
             4 => node.wallet.apply_mempool(vec![], vec![deposit.compute_txid()]),
             5 => node.mine(vec![sent.tx.clone()]),

@@ -8,6 +8,7 @@ mod spending;
 
 use std::collections::BTreeMap;
 
+use bdk_wallet::chain::CanonicalizationParams;
 use bitcoin::absolute::LockTime;
 use bitcoin::block::{Header, Version};
 use bitcoin::hashes::Hash;
@@ -195,7 +196,12 @@ impl Node {
 
     fn check_books(&self) {
         let sum: i128 = self.told.values().map(|(_, kind)| effect(kind)).sum();
-        assert_eq!(sum, i128::from(self.wallet.total().to_sat()), "{:#?}", self.told);
+        let (ours, bdk) = (self.wallet.balance(Sat::ZERO), bdk_balance(&self.wallet));
+        assert_eq!(sum, i128::from(bdk.total().to_sat()), "{:#?}", self.told);
+        assert_eq!(ours.confirmed.to_sat(), bdk.confirmed.to_sat());
+        assert_eq!(ours.unconfirmed.to_sat(), bdk.untrusted_pending.to_sat());
+        assert_eq!(ours.immature.to_sat(), bdk.immature.to_sat());
+        assert_eq!(self.wallet.total().to_sat(), bdk.total().to_sat());
     }
 
     fn kind(&self, txid: Txid) -> Option<&WalletTxKind> {
@@ -254,6 +260,13 @@ fn assert_signed(tx: &Transaction, coins: &BTreeMap<OutPoint, TxOut>) {
 }
 
 fn coins_of(wallet: &Wallet) -> BTreeMap<OutPoint, TxOut> {
+    wallet.lock().holdings().coins.into_values().map(|coin| (coin.outpoint, coin.txout)).collect()
+}
+
+/// The balance as BDK sums it up, over everything that it has.
+fn bdk_balance(wallet: &Wallet) -> bdk_wallet::Balance {
     let state = wallet.lock();
-    state.coins().map(|coin| (coin.outpoint, coin.txout)).collect()
+    let outpoints = state.bdk.spk_index().outpoints().iter().cloned();
+    let (tip, params) = (state.blocks.tip(), CanonicalizationParams::default());
+    state.bdk.tx_graph().balance(&state.blocks, tip, params, outpoints, |_, _| false)
 }

@@ -135,6 +135,22 @@ fn a_funding_waits_for_its_broadcast_and_can_be_cancelled() {
 }
 
 #[test]
+fn a_funding_that_was_seen_is_broadcast() {
+    let mut node = Node::with_coins(&[100_000, 100_000]);
+    let fund = |node: &Node| node.wallet.fund_channel(stranger(), sats(50_000), fee_rate(2), Sat::ZERO);
+    let funding = fund(&node).unwrap();
+    node.mine(vec![funding]);
+    node.commit();
+    node.disconnect(1);
+    node.mine_empty(2);
+    node.commit();
+    assert_eq!(node.wallet.unbroadcast_fundings(), vec![]);
+    let funding = fund(&node).unwrap();
+    node.see(&funding);
+    assert_eq!(node.wallet.unbroadcast_fundings(), vec![]);
+}
+
+#[test]
 fn a_cancelled_funding_that_appears_all_the_same_counts() {
     let mut node = Node::with_coins(&[100_000]);
     let funding = node.wallet.fund_channel(stranger(), sats(50_000), fee_rate(2), Sat::ZERO).unwrap();
@@ -188,4 +204,23 @@ fn a_note_that_comes_late_corrects_what_was_told() {
     assert_eq!(states, [WalletTxState::Gone, WalletTxState::Seen]);
     let inputs = vec![(channel(1), sats(9_000))];
     assert_eq!(node.kind(sweep.compute_txid()), Some(&WalletTxKind::Sweep { inputs, fee: Sat::ZERO }));
+}
+
+/// Impossible in a valid chain, but whoever feeds us blocks may be wrong: the coins of a
+/// transaction that is confirmed only by its grandchild were counted beside what they became.
+#[test]
+fn a_child_that_is_confirmed_without_its_parent_has_spent_its_coins() {
+    let mut node = Node::new();
+    let deposit = node.deposit_tx(30_000);
+    node.see(&deposit);
+    let spend = |node: &Node, coin: OutPoint, sat| tx(&[coin], &[(node.wallet.change_script(), sat)]);
+    let child = spend(&node, OutPoint::new(deposit.compute_txid(), 0), 20_000);
+    let grandchild = spend(&node, OutPoint::new(child.compute_txid(), 0), 10_000);
+    node.mine(vec![child]);
+    node.mine(vec![grandchild]);
+    for _ in 0..8 {
+        node.mine_empty(1);
+        node.commit();
+    }
+    assert_eq!(node.wallet.balance(Sat::ZERO).confirmed, sats(10_000));
 }
