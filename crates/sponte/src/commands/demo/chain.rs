@@ -8,17 +8,11 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use sponte_proto::Txid;
 use std::path::Path;
+use std::process::Stdio;
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 /// Whom mined blocks pay: nobody, so that no balance of the demo changes by them.
 pub const NOBODY: &str = "bcrt1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqdku202";
-
-/// `sponte chain`, running.
-#[derive(Debug)]
-pub struct Chain {
-    pub child: Child,
-    pub rpc: Rpc,
-}
 
 /// What `sponte chain --json` says once it listens.
 #[derive(Clone, Debug, Deserialize)]
@@ -29,29 +23,15 @@ pub struct Access {
     pub password: String,
 }
 
-impl Chain {
-    /// Starts it on a free port.
-    ///
-    /// # Errors
-    /// It does not start.
-    pub async fn start(program: &Path, logs: &Path) -> Result<Chain, Failure> {
-        let args = ["chain", "--listen", "127.0.0.1:0", "--json", "--exit-on-stdin-close"];
-        let mut command = child::command(program, args);
-        command.stdout(std::process::Stdio::piped());
-        let mut child = Child::spawn("the chain", command, &logs.join("chain.log"))?;
-        let stdout = child.take_stdout().expect("it was asked for and is taken once");
-        let mut lines = BufReader::new(stdout).lines();
-        let said = tokio::time::timeout(PATIENCE, lines.next_line()).await;
-        let access = match said {
-            Ok(Ok(Some(line))) => serde_json::from_str(&line),
-            _ => {
-                child.require_running()?;
-                return Err(failed("the chain did not say where it listens"));
-            }
-        };
-        let access = access.map_err(|why| failed(format!("the chain said something strange: {why}")))?;
-        Ok(Chain { child, rpc: Rpc::new(access)? })
-    }
+/// Starts `sponte chain` on a free port.
+///
+/// # Errors
+/// The system starts no process.
+pub fn spawn(program: &Path, logs: &Path) -> Result<Child, Failure> {
+    let args = ["chain", "--listen", "127.0.0.1:0", "--json", "--exit-on-stdin-close"];
+    let mut command = child::command(program, args);
+    command.stdout(Stdio::piped());
+    Child::spawn("the chain", command, &logs.join("chain.log"))
 }
 
 /// Speaks bitcoind's JSON-RPC.
@@ -73,6 +53,24 @@ struct RpcError {
 }
 
 impl Rpc {
+    /// Waits until the chain, just started, says where it listens.
+    ///
+    /// # Errors
+    /// It ends by itself, or says nothing that makes sense.
+    pub async fn reach(chain: &mut Child) -> Result<Rpc, Failure> {
+        let stdout = chain.take_stdout().expect("it was asked for and is taken once");
+        let mut lines = BufReader::new(stdout).lines();
+        let said = match tokio::time::timeout(PATIENCE, lines.next_line()).await {
+            Ok(Ok(Some(line))) => line,
+            _ => {
+                chain.require_running()?;
+                return Err(failed("the chain did not say where it listens"));
+            }
+        };
+        let strange = |why| failed(format!("the chain said something strange: {why}"));
+        Rpc::new(serde_json::from_str(&said).map_err(strange)?)
+    }
+
     fn new(access: Access) -> Result<Rpc, Failure> {
         let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build();
         let http = http.map_err(|why| failed(format!("the system gives no HTTP client: {why}")))?;

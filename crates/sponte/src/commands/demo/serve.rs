@@ -37,7 +37,7 @@ pub fn words(world: &mut World) -> Result<String, Failure> {
     text.push_str(&format!(
         "\npay from alice to carol:\n  {program} pay {carol} 50sat -m 'hello' --dir {alice}\n"
     ));
-    let Access { url, user, password } = &inhabitants.chain.rpc.access;
+    let Access { url, user, password } = &inhabitants.rpc.access;
     text.push_str(&format!(
         "\nmine a block:\n  curl -u {user}:{password} {url} -d \
          '{{\"method\":\"generatetoaddress\",\"params\":[1,\"{NOBODY}\"]}}'"
@@ -48,7 +48,7 @@ pub fn words(world: &mut World) -> Result<String, Failure> {
 /// Returns only if somebody has ended by itself.
 pub async fn watch(world: &mut World) -> Failure {
     loop {
-        if let Err(failure) = world.inhabitants().require_running() {
+        if let Some(failure) = world.fallen() {
             return failure;
         }
         tokio::time::sleep(GLANCE).await;

@@ -31,12 +31,12 @@ pub async fn prepare(world: &Inhabitants, progress: &Progress) -> Result<(), Fai
 }
 
 async fn fund(world: &Inhabitants) -> Result<(), Failure> {
-    let Inhabitants { chain, alice, bob, carol } = world;
+    let Inhabitants { rpc, alice, bob, carol } = world;
     for node in [alice, bob, carol] {
         let fresh = node.client().wallet_address().await.map_err(|error| node.failure(error))?;
-        chain.rpc.give(&fresh.address, GIFT_BTC).await?;
+        rpc.give(&fresh.address, GIFT_BTC).await?;
     }
-    chain.rpc.mine(1).await?;
+    rpc.mine(1).await?;
     let rich =
         async |node: &Node| node.until("has its coins", |info| info.wallet.confirmed_sat > CHANNEL).await;
     tokio::try_join!(rich(alice), rich(bob), rich(carol))?;
@@ -69,12 +69,12 @@ async fn open_one(from: &Node, to: &Node) -> Result<Txid, Failure> {
 }
 
 async fn confirm(world: &Inhabitants, fundings: [Txid; 2]) -> Result<(), Failure> {
-    let Inhabitants { chain, alice, bob, carol } = world;
+    let Inhabitants { rpc, alice, bob, carol } = world;
     until("both funding transactions are in the mempool", async || {
-        Ok(chain.rpc.knows(&fundings).await?.then_some(()))
+        Ok(rpc.knows(&fundings).await?.then_some(()))
     })
     .await?;
-    chain.rpc.mine(ANNOUNCEABLE).await?;
+    rpc.mine(ANNOUNCEABLE).await?;
     tokio::try_join!(
         alice.until("can use its channel", |info| info.channels_usable == 1),
         bob.until("can use its channels", |info| info.channels_usable == 2),
@@ -86,7 +86,7 @@ async fn confirm(world: &Inhabitants, fundings: [Txid; 2]) -> Result<(), Failure
 /// What gossip loses, it says again: an update that overtakes its announcement is dropped by who
 /// hears it (BOLT 7), and LDK announces young channels anew every six blocks.
 async fn hear(world: &Inhabitants) -> Result<(), Failure> {
-    let Inhabitants { chain, alice, .. } = world;
+    let Inhabitants { rpc, alice, .. } = world;
     let mut said = Instant::now();
     until("alice knows both channels in both directions", async || {
         let info = alice.client().info().await.map_err(|error| alice.failure(error))?;
@@ -94,7 +94,7 @@ async fn hear(world: &Inhabitants) -> Result<(), Failure> {
             return Ok(Some(()));
         }
         if said.elapsed() >= SAY_AGAIN {
-            chain.rpc.mine(ANNOUNCEABLE).await?;
+            rpc.mine(ANNOUNCEABLE).await?;
             said = Instant::now();
         }
         Ok(None)

@@ -1,6 +1,7 @@
 //! All that the demo starts, and that must be gone at its end.
 
-use super::chain::Chain;
+use super::chain::{self, Rpc};
+use super::child::Child;
 use super::janitor::Folder;
 use super::node::Node;
 use super::progress::Progress;
@@ -15,13 +16,14 @@ pub struct World {
     program: PathBuf,
     folder: Folder,
     logs: PathBuf,
+    chain: Option<Child>,
     inhabitants: Option<Inhabitants>,
 }
 
 /// Whoever runs.
 #[derive(Debug)]
 pub struct Inhabitants {
-    pub chain: Chain,
+    pub rpc: Rpc,
     pub alice: Node,
     pub bob: Node,
     pub carol: Node,
@@ -40,7 +42,7 @@ impl World {
         }
         let folder = Folder::make(&program)?;
         let logs = logs.unwrap_or(folder.path()).to_owned();
-        Ok(World { program, folder, logs, inhabitants: None })
+        Ok(World { program, folder, logs, chain: None, inhabitants: None })
     }
 
     /// Starts the chain, and at the same time makes the nodes; then runs them.
@@ -48,14 +50,16 @@ impl World {
     /// # Errors
     /// One of them does not start.
     pub async fn populate(&mut self, progress: &Progress) -> Result<(), Failure> {
-        let World { program, folder, logs, .. } = &*self;
+        let World { program, folder, logs, chain, inhabitants } = self;
+        let (program, folder, logs) = (&*program, &*folder, &*logs);
         let make = |name| Node::make(name, program, folder, logs);
-        let (chain, mut alice, mut bob, mut carol) = progress
+        let chain = chain.insert(chain::spawn(program, logs)?);
+        let (rpc, mut alice, mut bob, mut carol) = progress
             .phase("starting a private chain, making three nodes", async {
-                tokio::try_join!(Chain::start(program, logs), make("alice"), make("bob"), make("carol"))
+                tokio::try_join!(Rpc::reach(chain), make("alice"), make("bob"), make("carol"))
             })
             .await?;
-        let access = &chain.rpc.access;
+        let access = &rpc.access;
         let run = async {
             tokio::try_join!(
                 alice.start(program, folder, access),
@@ -64,7 +68,7 @@ impl World {
             )
         };
         progress.phase("starting alice, bob and carol", run).await?;
-        self.inhabitants = Some(Inhabitants { chain, alice, bob, carol });
+        *inhabitants = Some(Inhabitants { rpc, alice, bob, carol });
         Ok(())
     }
 
@@ -73,9 +77,13 @@ impl World {
         self.inhabitants.as_mut().expect("asked for only after the world was populated")
     }
 
-    /// What is behind other trouble, if it is that somebody has ended by itself.
+    /// Who of them has ended by itself, if somebody has.
     pub fn fallen(&mut self) -> Option<Failure> {
-        self.inhabitants.as_mut()?.require_running().err()
+        let World { chain, inhabitants, .. } = self;
+        let chain = chain.as_mut().and_then(|chain| chain.require_running().err());
+        let nodes =
+            || inhabitants.as_mut()?.nodes().into_iter().find_map(|node| node.require_running().err());
+        chain.or_else(nodes)
     }
 
     /// Runs carol again on her folder.
@@ -84,9 +92,9 @@ impl World {
     /// She does not start.
     pub async fn restart_carol(&mut self) -> Result<(), Failure> {
         let World { program, folder, inhabitants, .. } = self;
-        let Inhabitants { chain, carol, .. } =
+        let Inhabitants { rpc, carol, .. } =
             inhabitants.as_mut().expect("asked for only after the world was populated");
-        carol.start(program, folder, &chain.rpc.access).await
+        carol.start(program, folder, &rpc.access).await
     }
 
     /// The binary that all of them are.
@@ -99,9 +107,11 @@ impl World {
     /// # Errors
     /// Something is still there.
     pub async fn end(self) -> Result<(), Failure> {
-        if let Some(Inhabitants { chain, mut alice, mut bob, mut carol }) = self.inhabitants {
+        if let Some(Inhabitants { mut alice, mut bob, mut carol, .. }) = self.inhabitants {
             tokio::join!(alice.stop(), bob.stop(), carol.stop());
-            chain.child.stop().await;
+        }
+        if let Some(chain) = self.chain {
+            chain.stop().await;
         }
         self.folder.remove().await
     }
@@ -117,14 +127,5 @@ impl Inhabitants {
     pub fn name_of(&self, id: NodeId) -> &'static str {
         let nodes = [&self.alice, &self.bob, &self.carol];
         nodes.into_iter().find(|node| node.id() == id).map_or("a stranger", |node| node.name)
-    }
-
-    /// Refuses a world in which somebody has ended by itself.
-    ///
-    /// # Errors
-    /// Somebody has.
-    pub fn require_running(&mut self) -> Result<(), Failure> {
-        self.chain.child.require_running()?;
-        self.nodes().into_iter().try_for_each(Node::require_running)
     }
 }
