@@ -39,6 +39,19 @@ pub async fn settled_down(world: &World) -> Outcome<()> {
     Ok(())
 }
 
+/// Whether nothing is under way, and the books have all of it: one look.
+pub async fn is_settled_down(world: &World) -> bool {
+    for node in &world.nodes {
+        let Ok(client) = node.client() else { return false };
+        // A channel with HTLCs cannot be compared, so its line does not agree.
+        let report = client.audit().await;
+        if !report.is_ok_and(|report| report.lines.iter().all(|line| line.verdict == Verdict::Agrees)) {
+            return false;
+        }
+    }
+    world.is_connected().await
+}
+
 /// Waits until both channels are usable and without HTLCs at all ends.
 pub async fn quiet(world: &World) -> Outcome<()> {
     world.usable().await?;
@@ -187,6 +200,22 @@ pub async fn audited(node: &Node) -> Outcome<()> {
     })
     .await;
     agrees.map_err(|why| format!("{why}: {open:?}"))
+}
+
+/// All that a look from outside finds damaged, whoever still runs.
+pub async fn damage(world: &World) -> Vec<String> {
+    let mut found = vec![];
+    for node in &world.nodes {
+        found.extend(no_panic(node).err());
+        let closed = events(node, "channel_closed").await.unwrap_or_default();
+        found.extend(closed.into_iter().map(|detail| format!("{} closed {detail}", node.name)));
+        let Ok(client) = node.client() else { continue };
+        let report = client.audit().await.ok().filter(|report| !report.clean);
+        let lines = report.into_iter().flat_map(|report| report.lines);
+        let differs = lines.filter(|line| line.verdict == Verdict::Differs);
+        found.extend(differs.map(|line| format!("{}: {}", node.name, line.text)));
+    }
+    found
 }
 
 /// No thread of any of its processes panicked.

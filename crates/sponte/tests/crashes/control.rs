@@ -1,6 +1,7 @@
 //! The control that must fail: completions before the fsync, with slow commits. A harness that
 //! does not see that damage would see no other.
 
+use crate::checks;
 use crate::long::{CHANNEL, Storm};
 use crate::random::{Random, setting};
 use crate::world::World;
@@ -10,11 +11,14 @@ use crate::world::World;
 async fn completion_before_the_fsync_is_noticed() {
     let mut random = Random::from_environment("control");
     let kills = setting("SPONTE_CRASH_KILLS", 100);
-    let storm = Storm { kills, failpoints: "early,slow-ms=40,mark-synced" };
+    let storm = Storm { kills, failpoints: "early,slow-ms=40,mark-synced", early: true };
     let mut world = World::connected(CHANNEL).await.unwrap();
     match storm.rage(&mut world, &mut random).await {
         Ok(report) => panic!("nobody noticed: {report:?}"),
-        Err(damage) => println!("noticed: {damage}"),
+        Err(symptom) => println!("noticed: {symptom}"),
     }
+    let damage = checks::damage(&world).await;
+    println!("damage: {damage:#?}");
+    assert!(!damage.is_empty(), "the storm stopped, but nothing is broken");
     world.end();
 }

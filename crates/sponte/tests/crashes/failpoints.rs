@@ -63,15 +63,10 @@ async fn one(world: &mut World, victim: usize, failpoint: &str, asked: &mut Vec<
     world.nodes[victim].kill().await;
     let mut ask = Asked::new(world, ALICE, CAROL, AMOUNT, failpoint);
     asked.push(ask.clone());
-    let mut died = true;
-    if let Started::Running = world.nodes[victim].start_or_end(&world.chain, failpoint).await? {
-        world.call_back(victim).await;
-        died = match connected(world).await {
-            Ok(()) => pay_or_die(world, victim, &ask).await?,
-            // Its connections break a moment before it has ended.
-            Err(why) => world.nodes[victim].ends().await.map(|_| true).ok_or(why)?,
-        };
-    }
+    let died = match world.nodes[victim].start_or_end(&world.chain, failpoint).await? {
+        Started::Ended(_) => true,
+        Started::Running => connect_or_die(world, victim).await? || pay_or_die(world, victim, &ask).await?,
+    };
     if died {
         world.restart(victim, "").await?;
     }
@@ -84,26 +79,36 @@ async fn one(world: &mut World, victim: usize, failpoint: &str, asked: &mut Vec<
     Ok(died)
 }
 
-async fn connected(world: &World) -> Outcome<()> {
-    world.usable().await?;
-    world.heard().await
+/// Waits until everybody has found the victim again, or it is dead.
+async fn connect_or_die(world: &mut World, victim: usize) -> Outcome<bool> {
+    world.call_back(victim).await;
+    let deadline = Instant::now() + PATIENCE;
+    while Instant::now() < deadline {
+        if world.nodes[victim].end().is_some() {
+            return Ok(true);
+        }
+        if world.is_connected().await {
+            return Ok(false);
+        }
+        tokio::time::sleep(GLANCE).await;
+    }
+    Err("the nodes do not find each other".into())
 }
 
-/// Asks until the victim dies, or the payment has ended and nothing of it is under way.
+/// Asks until the victim dies, or the payment has ended and nothing of it is under way: its last
+/// commits come after its end.
 async fn pay_or_die(world: &mut World, victim: usize, ask: &Asked) -> Outcome<bool> {
     let deadline = Instant::now() + PATIENCE;
     while Instant::now() < deadline {
         let ended = ask.ask(GLANCE).await?;
+        let quiet = ended.is_some() && checks::is_settled_down(world).await;
         if world.nodes[victim].end().is_some() {
             return Ok(true);
         }
-        if let Some(detail) = ended {
-            // The last commits come when the payment has ended already.
-            return match checks::settled_down(world).await {
-                Err(why) => world.nodes[victim].ends().await.map(|_| true).ok_or(why),
-                Ok(()) if detail.payment.state == State::Settled => Ok(world.nodes[victim].end().is_some()),
-                Ok(()) => Err(format!("it failed though nobody died: {:?}", detail.payment)),
-            };
+        match ended {
+            Some(detail) if quiet && detail.payment.state == State::Settled => return Ok(false),
+            Some(detail) if quiet => return Err(format!("it failed, and nobody died: {:?}", detail.payment)),
+            _ => {}
         }
     }
     Err("the payment neither ends nor is interrupted".into())

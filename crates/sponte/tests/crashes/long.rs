@@ -26,7 +26,7 @@ const TROUBLE: &str = "slow-ms=40,mark-synced";
 #[ignore = "takes many minutes: run before a release, see main.rs"]
 async fn sixty_open_payments_survive_three_hundred_kills() {
     let mut random = Random::from_environment("payments");
-    let storm = Storm { kills: setting("SPONTE_CRASH_KILLS", 300), failpoints: TROUBLE };
+    let storm = Storm { kills: setting("SPONTE_CRASH_KILLS", 300), failpoints: TROUBLE, early: false };
     let began = Instant::now();
     let mut world = World::connected(CHANNEL).await.unwrap();
     let report = storm.rage(&mut world, &mut random).await.unwrap();
@@ -39,6 +39,8 @@ pub struct Storm {
     pub kills: u64,
     /// Of every node, at every start.
     pub failpoints: &'static str,
+    /// They break the first law.
+    pub early: bool,
 }
 
 /// What a storm was.
@@ -60,7 +62,7 @@ impl Storm {
         }
         world.usable().await?;
         let enough = Arc::new(AtomicBool::new(false));
-        let mut payers = pay_on(world, random, &enough);
+        let mut payers = self.pay_on(world, random, &enough);
         let mut cut_bytes = 0;
         let mut killed = 0;
         while killed < self.kills {
@@ -110,30 +112,36 @@ impl Storm {
         }
         Ok((victims.len() as u64, bytes))
     }
-}
 
-/// Payments in all directions, one after the other by each payer, until it is enough.
-fn pay_on(world: &World, random: &mut Random, enough: &Arc<AtomicBool>) -> JoinSet<Outcome<Vec<Asked>>> {
-    let mut payers = JoinSet::new();
-    for payer in 0..PAYERS {
-        // Six directions, equally many of each.
-        let (from, step) = (payer % 3, 1 + payer / 3 % 2);
-        let to = (from + step) % 3;
-        let model = Asked::new(world, from, to, Msat::ZERO, "");
-        let (mut random, enough) = (random.branch(), Arc::clone(enough));
-        payers.spawn(async move {
-            let mut asked = vec![];
-            while !enough.load(Ordering::Relaxed) {
-                model.route_known().await?;
-                let below = if random.one_in(2) { 300_000 } else { MOST_MSAT };
-                let mut ask = model.clone();
-                ask.request.amount_msat = Msat::new(random.range(1_000..below)).expect("below the supply");
-                ask.request.key = Some(format!("{payer}/{}", asked.len()));
-                ask.ended().await?;
-                asked.push(ask);
-            }
-            Ok(asked)
-        });
+    /// Payments in all directions, one after the other by each payer, until it is enough.
+    fn pay_on(
+        &self,
+        world: &World,
+        random: &mut Random,
+        enough: &Arc<AtomicBool>,
+    ) -> JoinSet<Outcome<Vec<Asked>>> {
+        let mut payers = JoinSet::new();
+        for payer in 0..PAYERS {
+            // Six directions, equally many of each.
+            let (from, step) = (payer % 3, 1 + payer / 3 % 2);
+            let to = (from + step) % 3;
+            let model = Asked::new(world, from, to, Msat::ZERO, "").patient(self.early);
+            let (mut random, enough) = (random.branch(), Arc::clone(enough));
+            payers.spawn(async move {
+                let mut asked = vec![];
+                while !enough.load(Ordering::Relaxed) {
+                    model.route_known().await?;
+                    let below = if random.one_in(2) { 300_000 } else { MOST_MSAT };
+                    let mut ask = model.clone();
+                    ask.request.amount_msat =
+                        Msat::new(random.range(1_000..below)).expect("below the supply");
+                    ask.request.key = Some(format!("{payer}/{}", asked.len()));
+                    ask.ended().await?;
+                    asked.push(ask);
+                }
+                Ok(asked)
+            });
+        }
+        payers
     }
-    payers
 }

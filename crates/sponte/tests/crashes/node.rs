@@ -1,22 +1,18 @@
 //! One node: made by `sponte init`, run by `sponte run`, killed at any time, run again.
 
-use crate::until::{GLANCE, Outcome, until};
+use crate::until::{Outcome, until};
 use sponte_api::{Client, Info};
 use sponte_chain::RunningServer;
 use sponte_proto::NodeId;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
-use std::time::{Duration, Instant};
 use tokio::process::{Child, Command};
 
 /// How often nodes ask for blocks.
 const POLL: &str = "50ms";
 /// Exit code of a node whose port was taken by somebody else while it was down.
 const PORT_IN_USE: i32 = 15;
-/// How long a process may take to end after its connections are broken.
-const AT_ONCE: Duration = Duration::from_secs(10);
-
 /// A node and its folder.
 pub struct Node {
     pub name: &'static str,
@@ -117,18 +113,6 @@ impl Node {
         let status = self.running.as_mut()?.try_wait().expect("a child can be asked")?;
         self.running = None;
         Some(status)
-    }
-
-    /// How it ended, if it does so at once. (To wait for a child would close its stdin, and end it.)
-    pub async fn ends(&mut self) -> Option<ExitStatus> {
-        let deadline = Instant::now() + AT_ONCE;
-        while Instant::now() < deadline {
-            if let Some(status) = self.end() {
-                return Some(status);
-            }
-            tokio::time::sleep(GLANCE).await;
-        }
-        None
     }
 
     /// Ends it without a chance to say goodbye. Answers how it had ended, if it had by itself.

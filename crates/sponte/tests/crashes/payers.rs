@@ -22,6 +22,8 @@ pub struct Asked {
     pub to: usize,
     pub request: PayRequest,
     dir: PathBuf,
+    /// Also a node that takes back what it said is asked on.
+    patient: bool,
 }
 
 impl Asked {
@@ -37,7 +39,14 @@ impl Asked {
             message: None,
             records: vec![],
         };
-        Asked { from, to, request, dir: world.nodes[from].dir.clone() }
+        Asked { from, to, request, dir: world.nodes[from].dir.clone(), patient: false }
+    }
+
+    /// Goes on asking a node that does not know what it has just answered: the control looks for
+    /// worse.
+    pub fn patient(mut self, patient: bool) -> Asked {
+        self.patient = patient;
+        self
     }
 
     /// With a text message.
@@ -98,6 +107,7 @@ impl Asked {
         let Ok(client) = client(&self.dir) else { return Ok(None) };
         match client.pay(&self.request, wait).await {
             Ok(detail) => Ok((detail.payment.state != State::Pending).then_some(detail)),
+            Err(ClientError::Refused(why)) if self.patient && why.code == Code::NotFound => Ok(None),
             Err(ClientError::Refused(why)) if why.code != Code::Busy => {
                 Err(format!("{} was refused: {why}", self.key()))
             }

@@ -4,7 +4,7 @@ use crate::node::Node;
 use crate::random::Random;
 use crate::until::{Outcome, until};
 use bitcoin::{Address, Amount, Network, OutPoint};
-use sponte_api::OpenChannelRequest;
+use sponte_api::{Info, OpenChannelRequest};
 use sponte_chain::{RunningServer, Server, ServerConfig};
 use sponte_proto::{Msat, Sat, Txid};
 use std::collections::BTreeMap;
@@ -123,6 +123,18 @@ impl World {
         };
         let opened = self.nodes[from].client()?.open_channel(&request).await;
         opened.map(|opened| opened.funding_txid).map_err(|why| why.to_string())
+    }
+
+    /// Whether everybody answers, can use its channels and knows the way: one look.
+    pub async fn is_connected(&self) -> bool {
+        for (node, channels) in self.nodes.iter().zip(CHANNELS) {
+            let info = node.info().await;
+            let so = |info: Info| info.channels_usable == channels && info.graph_channels >= 2;
+            if !info.is_ok_and(so) {
+                return false;
+            }
+        }
+        true
     }
 
     /// Waits until both channels are usable at both ends.
