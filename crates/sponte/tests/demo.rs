@@ -196,6 +196,24 @@ fn a_demo_that_is_killed_leaves_nothing() {
     }
 }
 
+/// As by `killall sponte`.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_demo_that_is_ended_with_all_its_children_leaves_nothing() {
+    for moment in ["opening", "carol killed"] {
+        let mut demo = Demo::start(&[]);
+        demo.until(moment);
+        for (id, _) in demo.processes() {
+            // One of them may be on its way out.
+            let _ = Command::new("kill").args(["-s", "TERM", &id.to_string()]).output();
+        }
+        demo.signal("TERM");
+        let ended = demo.end();
+        assert_eq!(ended.status.code(), Some(23), "{moment}: {ended:?}");
+        demo.assert_nothing_stays();
+    }
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_node_that_dies_is_told() {

@@ -6,6 +6,7 @@
 //! into the folder any more, and it is removed.
 
 use super::child::{self, not_started};
+use super::interrupt::Interrupt;
 use super::until::failed;
 use crate::failure::{CommandResult, Done, Failure, storage};
 use std::io::{self, PipeWriter};
@@ -67,16 +68,18 @@ impl Folder {
     /// Something is still there.
     pub async fn remove(mut self) -> Result<(), Failure> {
         drop(self.presence);
-        // Whether it ended well is seen by what it left.
+        // What one that was killed has left is removed here.
         let _ = tokio::time::timeout(2 * PATIENCE, self.janitor.wait()).await;
-        match self.path.try_exists() {
-            Ok(false) => Ok(()),
-            _ => Err(failed(format!("could not remove {}; remove it by hand", self.path.display()))),
-        }
+        let left = remove(&self.path);
+        left.map_err(|why| {
+            failed(format!("could not remove {}: {why}; remove it by hand", self.path.display()))
+        })
     }
 }
 
 /// The janitor's own work: waits until nobody holds the other end of stdin, then removes.
+///
+/// Needs a runtime.
 ///
 /// # Errors
 /// The folder is none of the demo's, or the system does not let us.
@@ -85,14 +88,16 @@ pub fn clean_up(folder: &Path) -> CommandResult {
     if !folder.file_name().and_then(|name| name.to_str()).is_some_and(named) {
         return Err(failed(format!("{} is no folder of a demo", folder.display())));
     }
+    // Who ends everybody at once, as killall does, ends this one by ending the others.
+    let _deaf = Interrupt::listen()?;
     // What children say on stdout is for nobody; a pipe that breaks is as closed.
     let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
     remove(folder).map_err(|why| storage("remove", folder, &why))?;
     Ok(Done::Well)
 }
 
-/// The chain says on stdout where it is and cannot be waited for by it. It writes nothing but its
-/// log; still there are systems that do not remove a file that is open.
+/// The chain's stdout is the demo's, so the janitor does not wait for the chain. It writes nothing
+/// but its log; still there are systems that do not remove a file that is open.
 fn remove(folder: &Path) -> io::Result<()> {
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -109,8 +114,8 @@ fn remove(folder: &Path) -> io::Result<()> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn only_a_demos_folder_is_removed() {
+    #[tokio::test]
+    async fn only_a_demos_folder_is_removed() {
         let place = tempfile::tempdir().expect("a folder");
         let precious = place.path().join("precious");
         std::fs::create_dir(&precious).expect("made");
