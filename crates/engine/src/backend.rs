@@ -561,7 +561,10 @@ pub trait Backend {
     fn admin(&mut self, request: Admin);
 
     /// What survived; called once, after the first polls and before anything is sent.
-    fn recovered(&mut self) -> Recovered;
+    ///
+    /// # Errors
+    /// What it depends on refuses for good; the node does not start.
+    fn recovered(&mut self) -> Result<Recovered, Refusal>;
 
     /// Ends the step: what must be durable with it, if anything. After it, what was done in the
     /// step may not leave before [`Backend::committed`] of its number.

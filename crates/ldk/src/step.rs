@@ -12,7 +12,8 @@ use lightning::ln::channelmanager::RecentPaymentDetails;
 use lightning::types::payment::PaymentHash as LdkHash;
 use lightning::util::ser::Writeable;
 use sponte_engine::backend::{
-    Admin, Backend, BackendEvent, CoinsSent, Command, Recovered, Refusal, Sealed, SendCoins, WalletTxState,
+    Admin, Backend, BackendEvent, CoinsSent, Command, Recovered, Refusal, RefusalKind, Sealed, SendCoins,
+    WalletTxState,
 };
 use sponte_proto::{PaymentHash, PaymentId};
 use std::cell::RefCell;
@@ -77,11 +78,9 @@ impl Backend for Ldk {
         }
     }
 
-    fn recovered(&mut self) -> Recovered {
-        if let Err(error) = self.catch_up_manager() {
-            // Waiting is over only when it is of no use; the node stops with the reason.
-            panic!("the chain cannot be followed: {error}");
-        }
+    fn recovered(&mut self) -> Result<Recovered, Refusal> {
+        // What may pass is waited for inside: this is what needs a person.
+        self.catch_up_manager().map_err(|error| Refusal::new(RefusalKind::Unavailable, error.to_string()))?;
         let attempts = self.node.manager.list_recent_payments().into_iter().map(|payment| match payment {
             RecentPaymentDetails::AwaitingInvoice { payment_id }
             | RecentPaymentDetails::Pending { payment_id, .. }
@@ -90,10 +89,10 @@ impl Backend for Ldk {
         });
         let channels = self.node.manager.list_channels();
         let inbound = channels.iter().flat_map(|channel| &channel.pending_inbound_htlcs);
-        Recovered {
+        Ok(Recovered {
             attempts: attempts.collect(),
             inbound: inbound.map(|htlc| PaymentHash::from_bytes(htlc.payment_hash.0)).collect(),
-        }
+        })
     }
 
     /// A monitor newer than its manager is a force-close on load: so the updates are counted,

@@ -14,6 +14,9 @@ pub enum Fatal {
     /// The ledger cannot be read.
     #[error("the node stopped, as it could not read its ledger: {0}")]
     Ledger(#[source] StoreError),
+    /// What the backend depends on refused while the node started.
+    #[error("the node did not start: {0}")]
+    Backend(#[source] sponte_engine::backend::Refusal),
     /// A fault of the program. What was durable is durable.
     #[error("the node stopped by a fault of its own ({0}): please report this, then start it again")]
     Panicked(String),

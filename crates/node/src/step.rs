@@ -65,7 +65,7 @@ impl<B: Backend> Loop<B> {
     /// waited for, and only then the network.
     pub(crate) fn start(&mut self) -> Result<(), Fatal> {
         self.poll()?;
-        let recovered = self.backend.recovered();
+        let recovered = self.backend.recovered().map_err(Fatal::Backend)?;
         self.handle(Input::Recovered(recovered));
         self.poll()?;
         self.submit();

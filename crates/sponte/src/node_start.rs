@@ -150,6 +150,7 @@ fn chain_code(why: &ChainError) -> Code {
 pub fn ended(fatal: &sponte_node::Fatal) -> Failure {
     let code = match fatal {
         sponte_node::Fatal::Commit(why) | sponte_node::Fatal::Ledger(why) => store_code(why),
+        sponte_node::Fatal::Backend(_) => Code::ChainUnusable,
         _ => Code::Internal,
     };
     Failure::new(code, fatal.to_string())

@@ -173,8 +173,8 @@ impl Backend for Played {
         }
     }
 
-    fn recovered(&mut self) -> Recovered {
-        Recovered::default()
+    fn recovered(&mut self) -> Result<Recovered, Refusal> {
+        Ok(Recovered::default())
     }
 
     fn seal(&mut self) -> Option<Sealed> {

@@ -4,7 +4,7 @@
 
 use sponte_engine::backend::{
     Admin, Backend, BackendEvent, Channel, Claimable, Claimed, ClaimedPart, Command, Purpose, Recovered,
-    Reply, Sealed, Send, SendFailure, SentPart, WalletBalance,
+    Refusal, Reply, Sealed, Send, SendFailure, SentPart, WalletBalance,
 };
 use sponte_engine::commit::KvBatch;
 use sponte_engine::{Config, NodeSecret};
@@ -203,12 +203,12 @@ impl Backend for Fake {
         }
     }
 
-    fn recovered(&mut self) -> Recovered {
+    fn recovered(&mut self) -> Result<Recovered, Refusal> {
         self.world.log("recovered");
-        Recovered {
+        Ok(Recovered {
             attempts: self.attempts.keys().copied().collect(),
             inbound: self.inbound.keys().copied().collect(),
-        }
+        })
     }
 
     fn seal(&mut self) -> Option<Sealed> {

@@ -73,8 +73,8 @@ impl Backend for Box<dyn NeverBackend> {
     }
     fn execute(&mut self, _: sponte_engine::backend::Command) {}
     fn admin(&mut self, _: Admin) {}
-    fn recovered(&mut self) -> sponte_engine::backend::Recovered {
-        Default::default()
+    fn recovered(&mut self) -> Result<sponte_engine::backend::Recovered, sponte_engine::backend::Refusal> {
+        Ok(Default::default())
     }
     fn seal(&mut self) -> Option<sponte_engine::backend::Sealed> {
         None

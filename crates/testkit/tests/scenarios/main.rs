@@ -1,0 +1,10 @@
+//! Scenarios over the real stack, one file each. One binary, as linking LDK takes longer than
+//! most of them.
+
+mod closing;
+mod direct;
+mod refused;
+mod reorg;
+mod restarts;
+mod routed;
+mod seed;
