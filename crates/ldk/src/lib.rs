@@ -1,4 +1,4 @@
-//! An embedded Lightning node on LDK, as a [`Backend`] of sponte.
+//! An embedded Lightning node on LDK, as a [`Backend`](sponte_engine::backend::Backend) of sponte.
 //!
 //! LDK is neither forked nor patched. This crate owns its event loop: [`Ldk`] lives on the
 //! step's thread, feeds LDK blocks, timers and commands, turns its events into the engine's,
@@ -6,7 +6,7 @@
 //! leaves before the batch that says so is durable:
 //!
 //! * monitor updates are `InProgress` until their commit, and LDK holds back what they release;
-//! * `funding_signed` waits in [`handler`] for its channel's first monitor;
+//! * `funding_signed` waits in the message handler for its channel's first monitor;
 //! * transactions wait in the broadcaster for the commit of their step. That also keeps a
 //!   funding transaction from confirming while the manager on disk still waits for its
 //!   channel's first monitor, which LDK answers with a panic on load.
