@@ -26,7 +26,7 @@ demo *args:
 
 # the long crash tests and their control; some minutes each
 crashes kills='300':
-    SPONTE_CRASH_KILLS={{ kills }} cargo test --release -p sponte --test crashes -- --ignored --nocapture
+    SPONTE_CRASH_KILLS={{ kills }} cargo test --release -p sponte --test crashes -- --ignored --nocapture --test-threads 1
 
 # the engine's simulator over many seeds
 simulate seeds='10000':
