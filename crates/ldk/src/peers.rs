@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 const PEERS: &str = "ldk.peers";
 const FIRST_DELAY: Duration = Duration::from_millis(500);
 const LONGEST_DELAY: Duration = Duration::from_secs(60);
+const DIAL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Peers that we connect to, and when to try next.
 pub(crate) struct PeerBook {
@@ -23,7 +24,11 @@ pub(crate) struct PeerBook {
 }
 
 struct Known {
+    /// Where to reach it.
     address: String,
+    /// Where it was reached before: what is stored. A peer that never was is forgotten with the
+    /// first failure.
+    reached: Option<String>,
     connecting: bool,
     delay: Duration,
     next_try: Instant,
@@ -32,9 +37,9 @@ struct Known {
 }
 
 impl Known {
-    fn new(address: String) -> Known {
+    fn new(address: String, reached: Option<String>) -> Known {
         let (delay, next_try) = (FIRST_DELAY, Instant::now());
-        Known { address, connecting: false, delay, next_try, waiting: vec![] }
+        Known { address, reached, connecting: false, delay, next_try, waiting: vec![] }
     }
 
     fn back_off(&mut self) {
@@ -48,7 +53,8 @@ impl PeerBook {
     pub(crate) fn load(entries: &[(String, Vec<u8>)]) -> PeerBook {
         let known = entries.iter().filter_map(|(id, address)| {
             let id = public_key(&id.parse().ok()?)?;
-            Some((id, Known::new(String::from_utf8(address.clone()).ok()?)))
+            let address = String::from_utf8(address.clone()).ok()?;
+            Some((id, Known::new(address.clone(), Some(address))))
         });
         let (report, results) = channel();
         PeerBook { known: known.collect(), results, report }
@@ -62,13 +68,37 @@ impl PeerBook {
         self.known.get(id).map(|known| known.address.clone())
     }
 
-    fn remember(&mut self, id: PublicKey, address: String, persister: &Persister) -> &mut Known {
-        let known = self.known.entry(id).or_insert_with(|| Known::new(String::new()));
-        if known.address != address {
-            persister.put(PEERS, &node_id(&id).to_string(), address.clone().into_bytes());
-            known.address = address;
+    /// The connection is there: the address is one to come back to.
+    fn reached(&mut self, id: PublicKey, persister: &Persister) {
+        let Some(known) = self.known.get_mut(&id) else { return };
+        if known.reached.as_ref() != Some(&known.address) {
+            persister.put(PEERS, &node_id(&id).to_string(), known.address.clone().into_bytes());
+            known.reached = Some(known.address.clone());
         }
-        known
+        known.delay = FIRST_DELAY;
+        known.next_try = Instant::now() + FIRST_DELAY;
+        known.waiting.drain(..).for_each(|reply| reply(Ok(())));
+    }
+
+    /// The address to try now, if that is due; it counts as begun.
+    fn take_due(&mut self, id: PublicKey) -> Option<String> {
+        let due = |known: &&mut Known| !known.connecting && known.next_try <= Instant::now();
+        let known = self.known.get_mut(&id).filter(due)?;
+        known.connecting = true;
+        Some(known.address.clone())
+    }
+
+    /// It could not be reached, or was lost: back to the address that worked, if any did.
+    fn failed(&mut self, id: PublicKey, message: &str) {
+        let Some(known) = self.known.get_mut(&id) else { return };
+        known.back_off();
+        for reply in known.waiting.drain(..) {
+            reply(Err(Refusal::new(RefusalKind::Unavailable, message)));
+        }
+        match known.reached.clone() {
+            Some(address) => known.address = address,
+            None => drop(self.known.remove(&id)),
+        }
     }
 }
 
@@ -82,11 +112,8 @@ impl Ldk {
         if id == self.node.id {
             return reply(Err(invalid("this is the node's own id: connect to another node")));
         }
-        let connected = self.node.peers.peer_by_node_id(&id).is_some();
-        let known = self.peers.remember(id, address, &self.node.persister);
-        if connected {
-            return reply(Ok(()));
-        }
+        let known = self.peers.known.entry(id).or_insert_with(|| Known::new(address.clone(), None));
+        known.address = address;
         known.waiting.push(reply);
         known.delay = FIRST_DELAY;
         known.next_try = Instant::now();
@@ -111,39 +138,33 @@ impl Ldk {
         while let Ok((id, result)) = self.peers.results.try_recv() {
             let Some(known) = self.peers.known.get_mut(&id) else { continue };
             known.connecting = false;
-            if let Err(message) = result {
-                if self.node.peers.peer_by_node_id(&id).is_some() {
-                    // It reached us first; the next pass answers who waits.
-                    continue;
-                }
-                known.back_off();
-                for reply in known.waiting.drain(..) {
-                    reply(Err(Refusal::new(RefusalKind::Unavailable, message.clone())));
-                }
+            // If it reached us first, the pass below answers who waits.
+            if let Err(message) = result
+                && self.node.peers.peer_by_node_id(&id).is_none()
+            {
+                self.peers.failed(id, &message);
             }
         }
         if !self.started {
             return;
         }
-        let now = Instant::now();
-        for (id, known) in &mut self.peers.known {
-            if self.node.peers.peer_by_node_id(id).is_some() {
-                known.delay = FIRST_DELAY;
-                known.next_try = now + FIRST_DELAY;
-                known.waiting.drain(..).for_each(|reply| reply(Ok(())));
-            } else if !known.connecting && known.next_try <= now {
-                known.connecting = true;
-                known.back_off();
-                let (peers, report, wake) =
-                    (self.node.peers.clone(), self.peers.report.clone(), self.waker.clone());
-                let (id, address) = (*id, known.address.clone());
-                self.runtime.spawn(async move {
-                    let result = connect_once(peers, id, &address, || wake()).await;
-                    let _ = report.send((id, result));
-                    wake();
-                });
+        for id in self.peers.known.keys().copied().collect::<Vec<_>>() {
+            if self.node.peers.peer_by_node_id(&id).is_some() {
+                self.peers.reached(id, &self.node.persister);
+            } else if let Some(address) = self.peers.take_due(id) {
+                self.begin_connection(id, address);
             }
         }
+    }
+
+    fn begin_connection(&self, id: PublicKey, address: String) {
+        let (peers, report, wake) =
+            (self.node.peers.clone(), self.peers.report.clone(), self.waker.clone());
+        self.runtime.spawn(async move {
+            let result = connect_once(peers, id, &address, || wake()).await;
+            let _ = report.send((id, result));
+            wake();
+        });
     }
 
     /// Every peer that is connected or that we would connect to.
@@ -185,14 +206,8 @@ async fn connect_once(
     address: &str,
     wake: impl Fn(),
 ) -> Result<(), String> {
-    let mut found = tokio::net::lookup_host(address)
-        .await
-        .map_err(|error| format!("cannot resolve `{address}`: {error}; write it as host:port"))?;
-    let socket = found.next().ok_or_else(|| format!("`{address}` has no address: check the host's name"))?;
-    let connection = lightning_net_tokio::connect_outbound(peers.clone(), id, socket).await;
-    let connection = connection
-        .ok_or_else(|| format!("{address} does not answer: check the address, and that the node runs"))?;
-    let mut connection = std::pin::pin!(connection);
+    let stream = dial(address).await?;
+    let mut connection = std::pin::pin!(lightning_net_tokio::setup_outbound(peers.clone(), id, stream));
     // The handshake is done when the peer is listed; the connection's end comes first if the
     // key is not the node's.
     let mut look = tokio::time::interval(Duration::from_millis(5));
@@ -211,4 +226,20 @@ async fn connect_once(
     wake();
     connection.await;
     Ok(())
+}
+
+/// A connection to the first of the host's addresses that answers. Messages leave at once: with
+/// Nagle's algorithm each of a payment's round trips would wait for a delayed acknowledgement,
+/// 40 ms.
+async fn dial(address: &str) -> Result<std::net::TcpStream, String> {
+    let sockets: Vec<_> = tokio::net::lookup_host(address)
+        .await
+        .map_err(|error| format!("cannot resolve `{address}`: {error}; write it as host:port"))?
+        .collect();
+    let silent = || format!("{address} does not answer: check the address, and that the node runs");
+    let connected = tokio::time::timeout(DIAL_TIMEOUT, tokio::net::TcpStream::connect(&sockets[..])).await;
+    let stream = connected.map_err(|_| silent())?.map_err(|_| silent())?;
+    let lost = |error: std::io::Error| format!("{address} hung up: {error}");
+    stream.set_nodelay(true).map_err(lost)?;
+    stream.into_std().map_err(lost)
 }
