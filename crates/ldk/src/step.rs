@@ -156,7 +156,7 @@ impl Backend for Ldk {
             task.abort();
         }
         self.node.peers.disconnect_all_peers();
-        self.write_graph();
+        self.write_gossip();
         self.manager_due = true;
     }
 }

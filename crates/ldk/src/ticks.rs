@@ -1,7 +1,8 @@
 //! Work that is due by the clock.
 
 use crate::Ldk;
-use crate::persist::STATE;
+use crate::persist::{Persister, STATE};
+use bitcoin::hashes::{Hash, sha256};
 use lightning::routing::scoring::ScoreUpdate;
 use lightning::util::ser::Writeable;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -17,8 +18,9 @@ pub(crate) struct Ticks {
     channels: Tick,
     claims: Tick,
     announcement: Tick,
-    graph: Tick,
+    stale: Tick,
     usable: Tick,
+    gossip: GossipClock,
 }
 
 struct Tick {
@@ -48,8 +50,41 @@ impl Ticks {
             channels: Tick::every(60),
             claims: Tick::every(30),
             announcement: Tick::every(3600),
-            graph: Tick::every(3600),
+            stale: Tick::every(3600),
             usable: Tick::every(1),
+            gossip: GossipClock::new(),
+        }
+    }
+}
+
+/// When graph and scorer are written. A payment right after a crash needs them, so a small graph
+/// is written as soon as it grows; a large one, which changes all the time and which peers tell
+/// again, costs the disk no more than [`BYTES_PER_SECOND`].
+struct GossipClock {
+    due: Instant,
+    /// Of what was last written.
+    written: [Option<sha256::Hash>; 2],
+}
+
+/// Ten kilobytes: a private network within a second, the public one (20 MB) twice an hour.
+const BYTES_PER_SECOND: u64 = 10_000;
+const LONGEST: Duration = Duration::from_secs(3600);
+
+impl GossipClock {
+    fn new() -> GossipClock {
+        GossipClock { due: Instant::now(), written: [None; 2] }
+    }
+
+    fn write(&mut self, persister: &Persister, graph: Vec<u8>, scorer: Vec<u8>) {
+        let bytes = (graph.len() + scorer.len()) as u64;
+        self.due = Instant::now() + Duration::from_secs(1 + bytes / BYTES_PER_SECOND).min(LONGEST);
+        let now = [(GRAPH, graph), (SCORER, scorer)];
+        for (written, (key, bytes)) in self.written.iter_mut().zip(now) {
+            let hash = Some(sha256::Hash::hash(&bytes));
+            if *written != hash {
+                *written = hash;
+                persister.put(STATE, key, bytes);
+            }
         }
     }
 }
@@ -77,19 +112,21 @@ impl Ldk {
         if self.ticks.announcement.due() || std::mem::take(&mut self.announce_due) {
             self.announce();
         }
-        if self.ticks.graph.due() {
+        if self.ticks.stale.due() {
             self.node.graph.remove_stale_channels_and_tracking();
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
             self.node.scorer.write().expect("no panic while it is held").time_passed(now);
-            self.write_graph();
+        }
+        if self.ticks.gossip.due <= Instant::now() {
+            self.write_gossip();
         }
     }
 
-    /// Puts graph and scorer into the step's batch.
-    pub(crate) fn write_graph(&self) {
-        self.node.persister.put(STATE, GRAPH, self.node.graph.encode());
+    /// Puts graph and scorer into the step's batch, as far as they have changed.
+    pub(crate) fn write_gossip(&mut self) {
+        let graph = self.node.graph.encode();
         let scorer = self.node.scorer.read().expect("no panic while it is held").encode();
-        self.node.persister.put(STATE, SCORER, scorer);
+        self.ticks.gossip.write(&self.node.persister, graph, scorer);
     }
 
     /// Tells the network our name, features and addresses, once there is a public channel.
@@ -102,5 +139,37 @@ impl Ldk {
         let length = name.len().min(alias.len());
         alias[..length].copy_from_slice(&name[..length]);
         self.node.peers.broadcast_node_announcement([0x6c, 0x66, 0x61], alias, self.announce.clone());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys_written(persister: &Persister) -> Vec<String> {
+        persister.take().0.entries.into_iter().map(|entry| entry.key).collect()
+    }
+
+    #[test]
+    fn what_has_not_changed_is_not_written() {
+        let (persister, mut clock) = (Persister::default(), GossipClock::new());
+        clock.write(&persister, vec![1], vec![2]);
+        assert_eq!(keys_written(&persister), [GRAPH, SCORER]);
+        clock.write(&persister, vec![1], vec![3]);
+        assert_eq!(keys_written(&persister), [SCORER]);
+        clock.write(&persister, vec![1], vec![3]);
+        assert_eq!(keys_written(&persister), [""; 0]);
+    }
+
+    #[test]
+    fn a_large_graph_is_written_rarely() {
+        let (persister, mut clock) = (Persister::default(), GossipClock::new());
+        let mut wait = |bytes| {
+            clock.write(&persister, vec![0; bytes], vec![]);
+            clock.due.saturating_duration_since(Instant::now()).as_secs_f64().round()
+        };
+        assert_eq!(wait(1_000), 1.0);
+        assert_eq!(wait(1_000_000), 101.0);
+        assert_eq!(wait(100_000_000), 3600.0);
     }
 }
