@@ -158,8 +158,7 @@ impl Ldk {
     }
 
     fn begin_connection(&self, id: PublicKey, address: String) {
-        let (peers, report, wake) =
-            (self.node.peers.clone(), self.peers.report.clone(), self.waker.clone());
+        let (peers, report, wake) = (self.node.peers.clone(), self.peers.report.clone(), self.waker.clone());
         self.runtime.spawn(async move {
             let result = connect_once(peers, id, &address, || wake()).await;
             let _ = report.send((id, result));
