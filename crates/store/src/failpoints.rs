@@ -2,14 +2,10 @@
 //! slow or loses what was not synced, and a control that breaks the first law on purpose.
 
 use crate::error::StoreError;
-use crate::folder::LOG;
-use std::fs::{self, OpenOptions};
+use crate::power_loss;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-
-/// Length of the log after the last commit, in decimal: what a loss of power leaves at least.
-const SYNCED: &str = "synced";
 
 /// What is to go wrong. Nothing by default. Commits count from 1 since the store was opened;
 /// those that set up the schema do not count.
@@ -26,7 +22,7 @@ pub struct Failpoints {
     /// The control that crash tests must catch: completions are called before the commit.
     pub early: bool,
     /// After each commit the file `synced` tells how much of the log is on the disk, for
-    /// [`cut_unsynced`].
+    /// [`crate::cut_unsynced`].
     pub mark_synced: bool,
 }
 
@@ -62,14 +58,12 @@ impl Failpoints {
 
     /// Puts them to work on a folder.
     pub(crate) fn activate(self, dir: &Path) -> io::Result<Active> {
-        let active = Active { failpoints: self, dir: dir.to_owned() };
-        if active.failpoints.mark_synced {
-            active.mark()?;
+        if self.mark_synced {
+            power_loss::mark(dir)?;
         } else {
-            // A mark of an earlier run would let the harness cut what this one syncs.
-            ignore_missing(fs::remove_file(dir.join(SYNCED)))?;
+            power_loss::unmark(dir)?;
         }
-        Ok(active)
+        Ok(Active { failpoints: self, dir: dir.to_owned() })
     }
 }
 
@@ -106,64 +100,9 @@ impl Active {
             std::process::abort();
         }
         if self.failpoints.mark_synced {
-            self.mark()?;
+            power_loss::mark(&self.dir)?;
         }
         Ok(())
-    }
-
-    fn mark(&self) -> io::Result<()> {
-        let length = length(&self.dir.join(LOG))?.unwrap_or(0);
-        let new = self.dir.join("synced.new");
-        fs::write(&new, length.to_string())?;
-        fs::rename(new, self.dir.join(SYNCED))
-    }
-}
-
-/// Cuts the log of a store that no process has open, at a point that `random` picks between the
-/// end of what was synced and the end of the file, as a loss of power may. Answers how many
-/// bytes went.
-///
-/// Only bytes behind the file's length at the last marked commit go. A log that started anew
-/// after a checkpoint is written over from its beginning and keeps its length, so what was not
-/// synced then lies below the mark and stays: it never cuts too much, at times too little.
-/// Without a mark it cuts nothing.
-///
-/// # Errors
-/// The files cannot be read or shortened, or the mark is no number.
-pub fn cut_unsynced(dir: &Path, random: u64) -> io::Result<u64> {
-    let mark = match fs::read_to_string(dir.join(SYNCED)) {
-        Ok(mark) => mark,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
-        Err(error) => return Err(error),
-    };
-    let mark: u64 = mark.trim().parse().map_err(io::Error::other)?;
-    let log = dir.join(LOG);
-    let length = length(&log)?.unwrap_or(0);
-    let Some(unsynced) = length.checked_sub(mark).filter(|unsynced| *unsynced > 0) else {
-        return Ok(0);
-    };
-    let cut = match unsynced.checked_add(1) {
-        Some(choices) => random % choices,
-        None => random,
-    };
-    let file = OpenOptions::new().write(true).open(log)?;
-    file.set_len(length - cut)?;
-    file.sync_all()?;
-    Ok(cut)
-}
-
-fn length(path: &Path) -> io::Result<Option<u64>> {
-    match fs::metadata(path) {
-        Ok(metadata) => Ok(Some(metadata.len())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-fn ignore_missing(result: io::Result<()>) -> io::Result<()> {
-    match result {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        other => other,
     }
 }
 
@@ -195,32 +134,5 @@ mod tests {
         for wrong in ["abort", "fail", "fail=0", "fail=x", "early=1", "slow-ms=-1"] {
             assert!(Failpoints::parse(wrong).is_err(), "{wrong}");
         }
-    }
-
-    #[test]
-    fn only_what_lies_behind_the_mark_is_cut() {
-        let dir = tempfile::tempdir().expect("a temporary folder");
-        let write = |name: &str, bytes: &[u8]| fs::write(dir.path().join(name), bytes).expect("written");
-        let left = || length(&dir.path().join(LOG)).expect("readable").expect("there");
-        write(LOG, &[0; 100]);
-        assert_eq!(cut_unsynced(dir.path(), 7).expect("no mark"), 0);
-        write(SYNCED, b"60");
-        assert_eq!(cut_unsynced(dir.path(), 7).expect("cut"), 7);
-        assert_eq!(left(), 93);
-        assert_eq!(cut_unsynced(dir.path(), 33).expect("cut"), 33);
-        assert_eq!(left(), 60);
-        assert_eq!(cut_unsynced(dir.path(), 33).expect("nothing left to cut"), 0);
-        write(SYNCED, b"61");
-        assert_eq!(cut_unsynced(dir.path(), 1).expect("a log that is shorter"), 0);
-        write(SYNCED, b"x");
-        assert!(cut_unsynced(dir.path(), 1).is_err());
-    }
-
-    #[test]
-    fn an_old_mark_goes() {
-        let dir = tempfile::tempdir().expect("a temporary folder");
-        fs::write(dir.path().join(SYNCED), b"60").expect("written");
-        Failpoints::default().activate(dir.path()).expect("active");
-        assert_eq!(length(&dir.path().join(SYNCED)).expect("readable"), None);
     }
 }

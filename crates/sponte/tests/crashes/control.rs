@@ -11,7 +11,7 @@ use crate::world::World;
 async fn completion_before_the_fsync_is_noticed() {
     let mut random = Random::from_environment("control");
     let kills = setting("SPONTE_CRASH_KILLS", 100);
-    let storm = Storm { kills, failpoints: "early,slow-ms=40,mark-synced", early: true };
+    let storm = Storm { kills, failpoints: &["early,slow-ms=40,mark-synced"], early: true };
     let mut world = World::connected(CHANNEL).await.unwrap();
     match storm.rage(&mut world, &mut random).await {
         Ok(report) => panic!("nobody noticed: {report:?}"),
