@@ -3,7 +3,7 @@
 
 use crate::checks;
 use crate::node::Started;
-use crate::payers::{Asked, knew_no_way};
+use crate::payers::Asked;
 use crate::until::{GLANCE, Outcome, PATIENCE};
 use crate::world::{ALICE, BOB, CAROL, World};
 use sponte_api::State;
@@ -61,7 +61,7 @@ async fn every_commit_of(world: &mut World, victim: usize) -> Outcome<()> {
 /// One payment with the failpoint armed; answers whether it fired.
 async fn one(world: &mut World, victim: usize, failpoint: &str, asked: &mut Vec<Asked>) -> Outcome<bool> {
     world.nodes[victim].kill().await;
-    let mut ask = Asked::new(world, ALICE, CAROL, AMOUNT, failpoint);
+    let ask = Asked::new(world, ALICE, CAROL, AMOUNT, failpoint);
     asked.push(ask.clone());
     let died = match world.nodes[victim].start_or_end(&world.chain, failpoint).await? {
         Started::Ended(_) => true,
@@ -71,12 +71,11 @@ async fn one(world: &mut World, victim: usize, failpoint: &str, asked: &mut Vec<
         world.restart(victim, "").await?;
     }
     // Asked once more, as by a client that was told nothing.
-    while knew_no_way(&ask.ended().await?) {
-        world.heard().await?;
-        ask = ask.again();
-        asked.push(ask.clone());
+    let detail = ask.ended().await?;
+    match detail.payment.state {
+        State::Settled => Ok(died),
+        _ => Err(format!("a crash made it fail: {:?}", detail.payment)),
     }
-    Ok(died)
 }
 
 /// Waits until everybody has found the victim again, or it is dead.

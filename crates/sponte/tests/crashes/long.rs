@@ -80,7 +80,6 @@ impl Storm {
             }
         }
         world.usable().await?;
-        world.heard().await?;
         enough.store(true, Ordering::Relaxed);
         let mut asked = vec![];
         while let Some(ended) = payers.join_next().await {
@@ -135,7 +134,6 @@ impl Storm {
             payers.spawn(async move {
                 let mut asked = vec![];
                 while !enough.load(Ordering::Relaxed) {
-                    model.route_known().await?;
                     let below = if random.one_in(2) { 300_000 } else { MOST_MSAT };
                     let mut ask = model.clone();
                     ask.request.amount_msat =

@@ -1,6 +1,6 @@
 //! One node: made by `sponte init`, run by `sponte run`, killed at any time, run again.
 
-use crate::until::{Outcome, until};
+use crate::until::{Outcome, PATIENCE, until};
 use sponte_api::{Client, Info};
 use sponte_chain::RunningServer;
 use sponte_proto::NodeId;
@@ -124,6 +124,16 @@ impl Node {
             child.kill().await.expect("a child of ours can be killed");
         }
         None
+    }
+
+    /// Lets it end in good order, with all that it knows on the disk.
+    pub async fn stop(&mut self) -> Outcome<()> {
+        let mut child = self.running.take().ok_or("it does not run")?;
+        drop(child.stdin.take());
+        let ended = tokio::time::timeout(PATIENCE, child.wait()).await;
+        let status = ended.map_err(|_| format!("{} does not stop", self.name))?;
+        let status = status.expect("a child of ours can be waited for");
+        if status.success() { Ok(()) } else { Err(self.ended(status)) }
     }
 
     /// Speaks to it. The address is read anew each time, as any client does.

@@ -1,14 +1,15 @@
-//! 60 openings with a kill of either side in each, at random moments, with slow commits, lost
-//! writes, and blocks mined at random.
+//! Openings, half of them with a push: 60 with a kill of either side in each, at random moments,
+//! with slow commits, lost writes, and blocks mined at random; and one for each commit of either
+//! side, which aborts before or after it.
 //!
 //! In the end every channel whose funding transaction was broadcast is usable at both ends, what
 //! was answered to the caller is true, and after cooperative closes all money is back.
 //! `SPONTE_CRASH_OPENINGS` sets another number.
 
 use crate::checks;
-use crate::node::client;
+use crate::node::{Started, client};
 use crate::random::{Random, setting};
-use crate::until::{Outcome, PATIENCE, until};
+use crate::until::{GLANCE, Outcome, PATIENCE, until};
 use crate::world::{ALICE, BOB, CAROL, World};
 use bitcoin::OutPoint;
 use sponte_api::{Channel, ChannelState, OpenChannelRequest};
@@ -19,9 +20,15 @@ use tokio::task::JoinHandle;
 
 /// The first channel's value; each next one's is a satoshi more, which tells its funding output.
 const FIRST_SAT: u64 = 200_000;
+/// What every other opener gives away: no whole number of satoshi.
+const PUSH: Msat = Msat::new(50_000_123).expect("below the supply");
 /// What lies so deep counts as final.
 const DEEP: u32 = 6;
 const TROUBLE: &str = "slow-ms=40,mark-synced";
+/// Commits count from the start of the process; an opening never takes so many.
+const MOST: u64 = 100;
+/// Blocks after which a closed channel whose funding was never seen is given up.
+const GIVEN_UP: u32 = 2_016;
 const PAIRS: [(usize, usize); 4] = [(ALICE, BOB), (BOB, ALICE), (BOB, CAROL), (CAROL, BOB)];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -36,9 +43,27 @@ async fn sixty_openings_survive_a_kill_in_each() {
     world.end();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes minutes: run before a release, see main.rs"]
+async fn the_opener_aborts_at_every_commit_of_an_opening() {
+    every_commit(ALICE).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes minutes: run before a release, see main.rs"]
+async fn the_fundee_aborts_at_every_commit_of_an_opening() {
+    every_commit(BOB).await;
+}
+
+async fn every_commit(victim: usize) {
+    let mut world = World::funded(10).await.unwrap();
+    let report = every_commit_of(&mut world, victim).await.unwrap();
+    println!("{report:?}");
+    world.end();
+}
+
 /// What became of all of them.
 #[derive(Debug, Default)]
-#[expect(dead_code, reason = "it is printed")]
 struct Report {
     openings: u64,
     kills: u64,
@@ -72,29 +97,109 @@ async fn openings_with_kills(world: &mut World, random: &mut Random, openings: u
         if !random.one_in(4) {
             world.connect().await?;
         }
-        let value_sat = FIRST_SAT + number;
-        let answer = begin(world, opener, fundee, value_sat);
-        all.push(Opening { value_sat, opener, fundee, answer });
+        all.push(begin(world, opener, fundee, number));
         strike(world, random, opener, fundee, &mut report).await?;
     }
     finish(world, all, &mut report).await?;
     Ok(report)
 }
 
-/// Asks for a channel; tells its funding if the node said that it is on its way.
-fn begin(world: &World, opener: usize, fundee: usize, value_sat: u64) -> JoinHandle<Option<Txid>> {
+/// Until an opening goes through without reaching the failpoint.
+async fn every_commit_of(world: &mut World, victim: usize) -> Outcome<Report> {
+    let (mut report, mut all) = (Report::default(), vec![]);
+    for point in ["abort-before", "abort-after"] {
+        let mut fired = 0;
+        for n in 1.. {
+            assert!(n < MOST, "the failpoint always fires");
+            let died = opening_with(world, victim, &format!("{point}={n}"), &mut all).await?;
+            if !died {
+                break;
+            }
+            fired += 1;
+        }
+        println!("{}: {fired} commits of a start and an opening with {point}", world.nodes[victim].name);
+        assert!(fired > 3, "an opening takes more commits than that");
+        report.kills += fired;
+    }
+    report.openings = all.len() as u64;
+    finish(world, all, &mut report).await?;
+    Ok(report)
+}
+
+/// One opening by alice with the failpoint armed at the victim; answers whether it fired.
+async fn opening_with(
+    world: &mut World,
+    victim: usize,
+    failpoint: &str,
+    all: &mut Vec<Opening>,
+) -> Outcome<bool> {
+    world.nodes[victim].kill().await;
+    let started = world.nodes[victim].start_or_end(&world.chain, failpoint).await?;
+    let died = match started {
+        Started::Ended(_) => true,
+        Started::Running => {
+            // The victim may be dead by now.
+            let _ = world.connect().await;
+            let opening = begin(world, ALICE, BOB, all.len() as u64);
+            let died = until_usable_or_dead(world, victim, opening.value_sat).await?;
+            all.push(opening);
+            died
+        }
+    };
+    if died {
+        world.restart(victim, "").await?;
+        world.connect().await?;
+    }
+    Ok(died)
+}
+
+/// Mines until both can use the channel, and nothing more is to be written; answers whether the
+/// victim died before.
+async fn until_usable_or_dead(world: &mut World, victim: usize, value_sat: u64) -> Outcome<bool> {
+    let deadline = Instant::now() + PATIENCE;
+    let mut mined = Instant::now();
+    while Instant::now() < deadline {
+        if world.nodes[victim].end().is_some() {
+            return Ok(true);
+        }
+        let mut usable = 0;
+        for at in [ALICE, BOB] {
+            let Ok(list) = listed(world, world.nodes[at].name).await else { continue };
+            let so = |channel: &Channel| {
+                channel.value_sat.to_sat() == value_sat && channel.state == ChannelState::Usable
+            };
+            usable += usize::from(list.iter().any(so));
+        }
+        if usable == 2 {
+            return Ok(false);
+        }
+        if mined.elapsed() > 10 * GLANCE {
+            world.mine(1);
+            mined = Instant::now();
+        }
+        tokio::time::sleep(GLANCE).await;
+    }
+    Err(format!("the channel of {value_sat} sat is neither usable nor interrupted"))
+}
+
+/// Asks for a channel, every other one with a push; tells its funding if the node said that it is
+/// on its way.
+fn begin(world: &World, opener: usize, fundee: usize, number: u64) -> Opening {
+    let value_sat = FIRST_SAT + number;
+    let push = if number.is_multiple_of(2) { PUSH } else { Msat::ZERO };
     let request = OpenChannelRequest {
         peer: world.nodes[fundee].id(),
         address: None,
         value_sat: Sat::new(value_sat).expect("below the supply"),
-        push_msat: Msat::ZERO,
+        push_msat: push,
         announce: false,
     };
     let dir = world.nodes[opener].dir.clone();
-    tokio::spawn(async move {
+    let answer = tokio::spawn(async move {
         let opened = client(&dir).ok()?.open_channel(&request).await;
         opened.ok().map(|opened| opened.funding_txid)
-    })
+    });
+    Opening { value_sat, opener, fundee, answer }
 }
 
 /// Kills one of the two or both at a random moment, with blocks before and after.
@@ -152,6 +257,8 @@ async fn finish(world: &mut World, all: Vec<Opening>, report: &mut Report) -> Ou
     close_all(world).await?;
     // The closing transaction, then the sweep of its output.
     world.bury(2 * DEEP).await?;
+    world.mine(GIVEN_UP);
+    world.synced().await?;
     for node in &world.nodes {
         for channel in listed(world, node.name).await? {
             report.left_over.push(format!("{}: {channel:?}", node.name));

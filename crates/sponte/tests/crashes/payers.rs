@@ -61,13 +61,6 @@ impl Asked {
         self
     }
 
-    /// The same with another key.
-    pub fn again(&self) -> Asked {
-        let mut ask = self.clone();
-        ask.request.key = Some(format!("{}'", self.key()));
-        ask
-    }
-
     /// The idempotency key.
     pub fn key(&self) -> &str {
         self.request.key.as_deref().expect("every payment here has one")
@@ -87,21 +80,6 @@ impl Asked {
         }
     }
 
-    /// Waits until the sender knows the way: a node that was killed learns the network anew.
-    pub async fn route_known(&self) -> Outcome<()> {
-        let deadline = Instant::now() + LONGEST;
-        while Instant::now() < deadline {
-            if let Ok(client) = client(&self.dir) {
-                let info = client.info().await;
-                if info.is_ok_and(|info| info.graph_channels >= 2 && info.graph_nodes >= 3) {
-                    return Ok(());
-                }
-            }
-            tokio::time::sleep(GLANCE).await;
-        }
-        Err(format!("the sender of {} never learns of both channels", self.key()))
-    }
-
     /// Asks once; nothing if it is open or nobody answers.
     pub async fn ask(&self, wait: Duration) -> Outcome<Option<PaymentDetail>> {
         let Ok(client) = client(&self.dir) else { return Ok(None) };
@@ -115,11 +93,4 @@ impl Asked {
             Err(_) => Ok(None),
         }
     }
-}
-
-/// Whether a payment failed only because the sender had not learnt the network again after its
-/// last kill. That is an end like any other; who still wants to pay asks with another key.
-pub fn knew_no_way(detail: &PaymentDetail) -> bool {
-    let failure = detail.payment.failure.as_ref();
-    failure.is_some_and(|failure| ["unknown_destination", "no_route"].contains(&failure.code.as_str()))
 }

@@ -58,9 +58,10 @@ impl World {
         Ok(world)
     }
 
-    /// Three nodes with announced channels alice - bob - carol, half of each on either side.
+    /// Three nodes with announced channels alice - bob - carol, half of each on either side. All
+    /// have the network on the disk, so no kill is an excuse for not knowing the way.
     pub async fn connected(channel: Sat) -> Outcome<World> {
-        let world = World::funded(1).await?;
+        let mut world = World::funded(1).await?;
         for (from, to) in [(ALICE, BOB), (BOB, CAROL)] {
             let half = Msat::from_sat(channel.to_sat() / 2).ok_or("too much")?;
             let funding = world.open(from, to, channel, half, true).await?;
@@ -73,13 +74,18 @@ impl World {
         world.mine(ANNOUNCEABLE);
         world.usable().await?;
         world.heard().await?;
+        for at in 0..world.nodes.len() {
+            world.nodes[at].stop().await?;
+            world.restart(at, "").await?;
+        }
+        world.usable().await?;
         Ok(world)
     }
 
     /// Waits until all know both channels. What gossip loses it says again: an update that
     /// overtakes its announcement is dropped by who hears it (BOLT 7), and LDK announces young
     /// channels anew every six blocks.
-    pub async fn heard(&self) -> Outcome<()> {
+    async fn heard(&self) -> Outcome<()> {
         let mut said = Instant::now();
         for node in &self.nodes {
             until(&format!("{} knows both channels", node.name), async || {
@@ -187,7 +193,8 @@ impl World {
         Ok(())
     }
 
-    async fn synced(&self) -> Outcome<()> {
+    /// Waits until all nodes have seen all blocks.
+    pub async fn synced(&self) -> Outcome<()> {
         let tip = self.chain.chain().tip_hash().to_string();
         for node in &self.nodes {
             node.until("is at the tip", |info| info.block_hash == tip).await?;
