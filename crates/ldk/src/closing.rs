@@ -24,6 +24,8 @@ pub(crate) struct Closing {
     value: Sat,
     funding: Option<(Txid, u32)>,
     reason: String,
+    /// Our best block when it closed.
+    height: u32,
     /// Transactions that spend its funding, and those that sweep its outputs.
     txids: Vec<Txid>,
 }
@@ -39,6 +41,16 @@ impl ClosingBook {
     pub(crate) fn load(entries: &[(String, Vec<u8>)]) -> ClosingBook {
         let read = |(id, bytes): &(String, Vec<u8>)| Some((id.parse().ok()?, Closing::decode(bytes)?));
         ClosingBook(entries.iter().filter_map(read).collect())
+    }
+
+    pub(crate) fn knows(&self, id: ChannelId) -> bool {
+        self.0.contains_key(&id)
+    }
+
+    /// Channels that closed at this height or below, with their funding outputs.
+    pub(crate) fn older_than(&self, height: u32) -> Vec<(ChannelId, OutPoint)> {
+        let old = self.0.iter().filter(|(_, closing)| closing.height <= height);
+        old.filter_map(|(id, closing)| Some((*id, outpoint(closing.funding?)))).collect()
     }
 
     fn put(&mut self, id: ChannelId, closing: Closing, persister: &Persister) {
@@ -60,6 +72,7 @@ impl Closing {
             "value_sat": self.value.to_sat(),
             "funding": self.funding.map(|(txid, vout)| json!([txid.to_string(), vout])),
             "reason": self.reason,
+            "height": self.height,
             "txids": txids,
         })
         .to_string()
@@ -77,6 +90,7 @@ impl Closing {
             value: Sat::new(value["value_sat"].as_u64()?)?,
             funding,
             reason: value["reason"].as_str()?.to_owned(),
+            height: u32::try_from(value["height"].as_u64()?).ok()?,
             txids: txids.collect(),
         })
     }
@@ -117,7 +131,7 @@ impl Ldk {
                     FundingInfo::OutPoint { outpoint } => Some(outpoint.txid),
                     FundingInfo::Contribution { .. } => None,
                 };
-                self.discard(id, funding);
+                self.discard(channel_id(id), funding);
             }
             Event::SpendableOutputs { outputs, channel_id: id, counterparty_node_id } => {
                 if let Some(id) = id {
@@ -131,7 +145,7 @@ impl Ldk {
                 // Our store takes every write; it cannot fail here.
                 debug_assert!(tracked.is_ok());
             }
-            Event::BumpTransaction(event) => self.node.bumper.handle_event(&event),
+            Event::BumpTransaction(event) => self.bump(event),
             other => return Some(other),
         }
         None
@@ -166,17 +180,18 @@ impl Ldk {
             value: sat(channel_capacity_sats.unwrap_or(0)),
             funding: Some((txid(funding.txid), funding_txo.vout)),
             reason: reason.clone(),
+            height: self.node.manager.current_best_block().height,
             txids: self.spends.get(&channel).cloned().unwrap_or_default(),
         };
         self.closing.put(channel, closing, &self.node.persister);
         self.events.push(BackendEvent::ChannelClosed { channel, peer, reason });
     }
 
-    fn discard(&mut self, id: lightning::ln::types::ChannelId, funding: Option<bitcoin::Txid>) {
+    /// A channel that never was.
+    pub(crate) fn discard(&mut self, channel: ChannelId, funding: Option<bitcoin::Txid>) {
         if let Some(funding) = funding {
             self.node.wallet.cancel(funding);
         }
-        let channel = channel_id(id);
         self.closing.remove(channel, &self.node.persister);
         self.events.push(BackendEvent::ChannelDiscarded(channel));
     }
@@ -224,15 +239,14 @@ impl Ldk {
             let closing = self.closing.0.get(&id).cloned();
             self.closing.remove(id, &self.node.persister);
             self.spends.remove(&id);
-            if let Some((txid, vout)) = closing.and_then(|closing| closing.funding) {
-                let funding = OutPoint { txid: bitcoin_txid(txid), vout };
-                self.fundings.remove(&funding);
+            if let Some(funding) = closing.and_then(|closing| closing.funding) {
+                self.fundings.remove(&outpoint(funding));
             }
             self.events.push(BackendEvent::ChannelResolved(id));
         }
     }
 
-    fn claimable(&self, id: ChannelId) -> Vec<Balance> {
+    pub(crate) fn claimable(&self, id: ChannelId) -> Vec<Balance> {
         let monitor = self.node.monitor.get_monitor(ldk_channel_id(id));
         monitor.map(|monitor| monitor.get_claimable_balances()).unwrap_or_default()
     }
@@ -300,9 +314,9 @@ fn outpoint_of(descriptor: &SpendableOutputDescriptor) -> (OutPoint, Sat) {
     (outpoint.into_bitcoin_outpoint(), sat(output.value.to_sat()))
 }
 
-fn bitcoin_txid(txid: Txid) -> bitcoin::Txid {
+fn outpoint((txid, vout): (Txid, u32)) -> OutPoint {
     use bitcoin::hashes::Hash;
-    bitcoin::Txid::from_byte_array(txid.to_bytes())
+    OutPoint { txid: bitcoin::Txid::from_byte_array(txid.to_bytes()), vout }
 }
 
 fn outputs_of(
@@ -391,6 +405,7 @@ mod tests {
             value: Sat::new(5).expect("small"),
             funding: Some((Txid::from_bytes([3; 32]), 7)),
             reason: "closed \"cooperatively\"".into(),
+            height: 9,
             txids: vec![Txid::from_bytes([4; 32])],
         };
         assert_eq!(Closing::decode(&closing.encode()), Some(closing));

@@ -21,6 +21,7 @@ pub mod wallet;
 mod closing;
 mod convert;
 mod handler;
+mod links;
 mod log;
 mod opening;
 mod payments;
@@ -33,6 +34,7 @@ mod start;
 mod step;
 mod ticks;
 mod types;
+mod unfunded;
 mod views;
 
 pub use config::Config;
@@ -114,6 +116,7 @@ pub struct Ldk {
     pub(crate) closing: ClosingBook,
     /// Funding outputs of all channels, to know what spends them.
     pub(crate) fundings: HashMap<bitcoin::OutPoint, ChannelId>,
+    pub(crate) closed_fundings: unfunded::Fundings,
     pub(crate) spends: HashMap<ChannelId, Vec<Txid>>,
     pub(crate) uncommitted: VecDeque<Uncommitted>,
     pub(crate) sealed: u64,

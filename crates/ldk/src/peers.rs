@@ -2,6 +2,7 @@
 
 use crate::Ldk;
 use crate::convert::{node_id, public_key};
+use crate::links;
 use crate::persist::Persister;
 use bitcoin::secp256k1::PublicKey;
 use sponte_engine::backend::{Peer, Refusal, RefusalKind, Reply};
@@ -15,12 +16,24 @@ const PEERS: &str = "ldk.peers";
 const FIRST_DELAY: Duration = Duration::from_millis(500);
 const LONGEST_DELAY: Duration = Duration::from_secs(60);
 const DIAL_TIMEOUT: Duration = Duration::from_secs(10);
+/// Tries until a peer that hangs up during the handshake is believed: one that has not noticed yet
+/// that our last connection is gone refuses a second one.
+const HANG_UPS: u32 = 3;
 
 /// Peers that we connect to, and when to try next.
 pub(crate) struct PeerBook {
     known: BTreeMap<PublicKey, Known>,
-    results: Receiver<(PublicKey, Result<(), String>)>,
-    report: Sender<(PublicKey, Result<(), String>)>,
+    results: Receiver<(PublicKey, Result<(), ConnectError>)>,
+    report: Sender<(PublicKey, Result<(), ConnectError>)>,
+}
+
+/// Why there is no connection, in one line.
+#[derive(Debug)]
+enum ConnectError {
+    /// Nobody answers there.
+    Silent(String),
+    /// Somebody answers and hangs up.
+    HungUp(String),
 }
 
 struct Known {
@@ -32,6 +45,8 @@ struct Known {
     connecting: bool,
     delay: Duration,
     next_try: Instant,
+    /// In a row.
+    hang_ups: u32,
     /// Callers who wait for the connection.
     waiting: Vec<Reply<()>>,
 }
@@ -39,7 +54,14 @@ struct Known {
 impl Known {
     fn new(address: String, reached: Option<String>) -> Known {
         let (delay, next_try) = (FIRST_DELAY, Instant::now());
-        Known { address, reached, connecting: false, delay, next_try, waiting: vec![] }
+        Known { address, reached, connecting: false, delay, next_try, hang_ups: 0, waiting: vec![] }
+    }
+
+    /// It hung up, and may not do so again.
+    fn try_again(&mut self) -> bool {
+        self.hang_ups += 1;
+        self.next_try = Instant::now() + FIRST_DELAY;
+        self.hang_ups < HANG_UPS
     }
 
     fn back_off(&mut self) {
@@ -75,7 +97,7 @@ impl PeerBook {
             persister.put(PEERS, &node_id(&id).to_string(), known.address.clone().into_bytes());
             known.reached = Some(known.address.clone());
         }
-        known.delay = FIRST_DELAY;
+        (known.delay, known.hang_ups) = (FIRST_DELAY, 0);
         known.next_try = Instant::now() + FIRST_DELAY;
         known.waiting.drain(..).for_each(|reply| reply(Ok(())));
     }
@@ -115,7 +137,7 @@ impl Ldk {
         let known = self.peers.known.entry(id).or_insert_with(|| Known::new(address.clone(), None));
         known.address = address;
         known.waiting.push(reply);
-        known.delay = FIRST_DELAY;
+        (known.delay, known.hang_ups) = (FIRST_DELAY, 0);
         known.next_try = Instant::now();
         self.drive_connections();
     }
@@ -139,10 +161,15 @@ impl Ldk {
             let Some(known) = self.peers.known.get_mut(&id) else { continue };
             known.connecting = false;
             // If it reached us first, the pass below answers who waits.
-            if let Err(message) = result
-                && self.node.peers.peer_by_node_id(&id).is_none()
-            {
-                self.peers.failed(id, &message);
+            if self.node.peers.peer_by_node_id(&id).is_some() {
+                continue;
+            }
+            match result {
+                Ok(()) => {}
+                Err(ConnectError::HungUp(_)) if known.try_again() => {}
+                Err(ConnectError::Silent(message) | ConnectError::HungUp(message)) => {
+                    self.peers.failed(id, &message);
+                }
             }
         }
         if !self.started {
@@ -204,16 +231,17 @@ async fn connect_once(
     id: PublicKey,
     address: &str,
     wake: impl Fn(),
-) -> Result<(), String> {
-    let stream = dial(address).await?;
-    let mut connection = std::pin::pin!(lightning_net_tokio::setup_outbound(peers.clone(), id, stream));
+) -> Result<(), ConnectError> {
+    let stream = dial(address).await.map_err(ConnectError::Silent)?;
+    let mut connection = std::pin::pin!(links::made(peers.clone(), id, stream));
     // The handshake is done when the peer is listed; the connection's end comes first if the
     // key is not the node's.
     let mut look = tokio::time::interval(Duration::from_millis(5));
     loop {
         tokio::select! {
-            () = &mut connection => {
-                return Err(format!("{address} hung up during the handshake: is {id} its node id?"));
+            _ = &mut connection => {
+                let message = format!("{address} hung up during the handshake: is {id} its node id?");
+                return Err(ConnectError::HungUp(message));
             }
             _ = look.tick() => {
                 if peers.peer_by_node_id(&id).is_some() {
@@ -223,13 +251,11 @@ async fn connect_once(
         }
     }
     wake();
-    connection.await;
+    let _ = connection.await;
     Ok(())
 }
 
-/// A connection to the first of the host's addresses that answers. Messages leave at once: with
-/// Nagle's algorithm each of a payment's round trips would wait for a delayed acknowledgement,
-/// 40 ms.
+/// A connection to the first of the host's addresses that answers.
 async fn dial(address: &str) -> Result<std::net::TcpStream, String> {
     let sockets: Vec<_> = tokio::net::lookup_host(address)
         .await
@@ -238,7 +264,5 @@ async fn dial(address: &str) -> Result<std::net::TcpStream, String> {
     let silent = || format!("{address} does not answer: check the address, and that the node runs");
     let connected = tokio::time::timeout(DIAL_TIMEOUT, tokio::net::TcpStream::connect(&sockets[..])).await;
     let stream = connected.map_err(|_| silent())?.map_err(|_| silent())?;
-    let lost = |error: std::io::Error| format!("{address} hung up: {error}");
-    stream.set_nodelay(true).map_err(lost)?;
-    stream.into_std().map_err(lost)
+    stream.into_std().map_err(|error| format!("{address} hung up: {error}"))
 }

@@ -9,6 +9,7 @@ use crate::chain::{ChainError, ChainOptions, ChainSource, SyncedTip};
 use crate::closing::ClosingBook;
 use crate::convert::channel_id;
 use crate::handler::Handler;
+use crate::links;
 use crate::log::Log;
 use crate::peers::PeerBook;
 use crate::persist::{MONITOR, Persister, STATE, SWEEPER, SweeperStore, UPDATE};
@@ -159,6 +160,7 @@ impl Ldk {
             our_fundings: HashSet::new(),
             closing: ClosingBook::load(&stored.take(ClosingBook::NAMESPACE)),
             fundings,
+            closed_fundings: Default::default(),
             spends: HashMap::new(),
             uncommitted: VecDeque::new(),
             sealed: 0,
@@ -225,10 +227,7 @@ impl Ldk {
             loop {
                 match listener.accept().await {
                     Ok((stream, _)) => match stream.into_std() {
-                        Ok(stream) => {
-                            let _ = stream.set_nodelay(true);
-                            tokio::spawn(lightning_net_tokio::setup_inbound(peers.clone(), stream));
-                        }
+                        Ok(stream) => drop(tokio::spawn(links::accepted(peers.clone(), stream))),
                         Err(error) => tracing::warn!(%error, "a peer's connection was lost at once"),
                     },
                     Err(error) => {

@@ -246,6 +246,7 @@ impl Ldk {
         self.take_ldk_events();
         self.take_wallet_events();
         self.resolve_closed();
+        self.give_up_unfunded();
         self.announce_due = true;
     }
 

@@ -44,7 +44,7 @@ pub use event::{ChainEvent, ChainEvents, Wake};
 pub use fees::Fees;
 pub use outbox::REBROADCAST_BLOCKS;
 pub use package::Package;
-pub use source::{ChainSource, Patience, SyncedTip};
+pub use source::{ChainSource, Patience, Presence, SyncedTip};
 pub use status::{ChainSnapshot, ChainStatus, ChainTipInfo};
 pub use thread::ChainThread;
 pub use utxo::UtxoChecker;

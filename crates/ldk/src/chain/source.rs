@@ -3,10 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use bitcoin::{BlockHash, Network};
+use bitcoin::{BlockHash, Network, OutPoint};
 use lightning::chain::{BlockLocator, Listen};
 use lightning_block_sync::init::synchronize_listeners;
 use lightning_block_sync::poll::ChainPoller;
+use serde_json::{Value, json};
 use tokio::runtime::{Builder, Runtime};
 
 use super::blocks::Blocks;
@@ -40,6 +41,20 @@ pub struct ChainSource {
     utxo_checker: Arc<UtxoChecker>,
     lookups: Arc<tokio::sync::Mutex<Lookups>>,
     status: Arc<ChainStatus>,
+}
+
+/// Where an output is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// In the chain, and no block spends it.
+    Confirmed,
+    /// Its transaction is in the mempool.
+    Unconfirmed,
+    /// Nowhere: spent, or never there, up to a height.
+    Missing {
+        /// Of bitcoind's best block, asked last.
+        height: u32,
+    },
 }
 
 /// The block up to which all listeners have been brought, from where the chain thread goes on.
@@ -191,6 +206,19 @@ impl ChainSource {
         self.runtime.block_on(self.blocks.hash_at(height))
     }
 
+    /// Looks for an output of a transaction. It does not block, and may be waited for in any
+    /// runtime.
+    ///
+    /// # Errors
+    /// [`ChainError::Config`] if there is no client; then any [`ChainError`].
+    pub fn look_for(
+        &self,
+        output: OutPoint,
+    ) -> Result<impl Future<Output = Result<Presence, ChainError>> + Send + 'static, ChainError> {
+        let rpc = Rpc::new(&self.config, self.status.clone())?;
+        Ok(async move { look_for(&rpc, output).await })
+    }
+
     /// The fee estimator, already asked once.
     pub fn fees(&self) -> Arc<Fees> {
         self.fees.clone()
@@ -264,6 +292,23 @@ impl fmt::Debug for ChainSource {
             .field("config", &self.config)
             .field("network", &self.network)
             .finish_non_exhaustive()
+    }
+}
+
+async fn look_for(rpc: &Rpc, output: OutPoint) -> Result<Presence, ChainError> {
+    let OutPoint { txid, vout } = output;
+    let unspent: Option<Value> = rpc.call("gettxout", json!([txid, vout, false])).await?;
+    if unspent.is_some() {
+        return Ok(Presence::Confirmed);
+    }
+    // What spends it may be in the mempool too, so `gettxout` cannot tell.
+    match rpc.call::<Value>("getmempoolentry", json!([txid])).await {
+        Ok(_) => Ok(Presence::Unconfirmed),
+        Err(error) if error.code() == Some(code::NOT_FOUND) => {
+            let height = rpc.call("getblockcount", json!([])).await?;
+            Ok(Presence::Missing { height })
+        }
+        Err(error) => Err(error),
     }
 }
 

@@ -72,8 +72,6 @@ struct Report {
     promised: usize,
     /// Channels whose funding transaction confirmed: all usable at both ends.
     usable: usize,
-    /// Still listed after everything was closed and buried.
-    left_over: Vec<String>,
 }
 
 /// One opening, from the caller's view.
@@ -122,6 +120,8 @@ async fn every_commit_of(world: &mut World, victim: usize) -> Outcome<Report> {
         report.kills += fired;
     }
     report.openings = all.len() as u64;
+    world.nodes[victim].kill().await;
+    world.restart(victim, "").await?;
     finish(world, all, &mut report).await?;
     Ok(report)
 }
@@ -259,18 +259,25 @@ async fn finish(world: &mut World, all: Vec<Opening>, report: &mut Report) -> Ou
     world.bury(2 * DEEP).await?;
     world.mine(GIVEN_UP);
     world.synced().await?;
-    for node in &world.nodes {
-        for channel in listed(world, node.name).await? {
-            report.left_over.push(format!("{}: {channel:?}", node.name));
+    let mut left_over = vec![];
+    let gone = until("nothing of any channel is waited for", async || {
+        left_over.clear();
+        // What is given up is looked for with a block.
+        world.mine(1);
+        world.synced().await?;
+        for node in &world.nodes {
+            let list = listed(world, node.name).await?;
+            left_over.extend(list.into_iter().map(|channel| format!("{}: {channel:?}", node.name)));
         }
+        Ok(left_over.is_empty().then_some(()))
+    });
+    gone.await.map_err(|why| format!("{why}: {left_over:#?} of {report:?}"))?;
+    for node in &world.nodes {
         checks::no_panic(node)?;
         checks::audited_or_closing(node).await?;
         free_coins(world, node.name).await?;
     }
-    match report.left_over.is_empty() {
-        true => Ok(()),
-        false => Err(format!("channels that never end: {:#?} of {report:?}", report.left_over)),
-    }
+    Ok(())
 }
 
 /// Every funding transaction in the chain belongs to a channel that both ends can use, and

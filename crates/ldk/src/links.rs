@@ -1,0 +1,72 @@
+//! TCP connections of peers, from the socket to LDK and back.
+
+use crate::types::PeerManager;
+use bitcoin::secp256k1::PublicKey;
+use lightning::ln::msgs::SocketAddress;
+use std::io;
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::Interest;
+
+/// What a socket reports when its peer is gone: an interest that brings no other news.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const END: Interest = Interest::PRIORITY;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const END: Interest = Interest::ERROR;
+/// How long whoever reads has to get there.
+const GRACE: Duration = Duration::from_millis(200);
+
+/// Serves a connection that a peer made, until it ends.
+pub(crate) async fn accepted(peers: Arc<PeerManager>, stream: TcpStream) -> io::Result<()> {
+    let socket = Socket::watched(&stream)?;
+    socket.served(&peers, lightning_net_tokio::setup_inbound(peers.clone(), stream)).await;
+    Ok(())
+}
+
+/// Serves a connection that we made, until it ends.
+pub(crate) async fn made(peers: Arc<PeerManager>, id: PublicKey, stream: TcpStream) -> io::Result<()> {
+    let socket = Socket::watched(&stream)?;
+    socket.served(&peers, lightning_net_tokio::setup_outbound(peers.clone(), id, stream)).await;
+    Ok(())
+}
+
+/// A second handle of a connection's socket.
+///
+/// LDK does not read from a peer for whom a dozen messages wait to be written, and
+/// `lightning-net-tokio` then waits for the socket to take more alone. If the peer dies it never
+/// does: the write fails, nobody reads the end, and the peer stays connected until its pings time
+/// out, refused whenever it comes back. So somebody must look.
+struct Socket {
+    stream: tokio::net::TcpStream,
+    address: SocketAddress,
+}
+
+impl Socket {
+    fn watched(stream: &TcpStream) -> io::Result<Socket> {
+        // Messages leave at once: with Nagle's algorithm each of a payment's round trips would
+        // wait for a delayed acknowledgement, 40 ms.
+        stream.set_nodelay(true)?;
+        stream.set_nonblocking(true)?;
+        let address = stream.peer_addr()?.into();
+        Ok(Socket { stream: tokio::net::TcpStream::from_std(stream.try_clone()?)?, address })
+    }
+
+    /// Until the connection ends; then this handle must go too, or the peer would not notice.
+    async fn served(self, peers: &PeerManager, connection: impl Future<Output = ()>) {
+        let mut connection = std::pin::pin!(connection);
+        tokio::select! {
+            () = &mut connection => return,
+            _ = self.stream.ready(END) => {}
+        }
+        if tokio::time::timeout(GRACE, &mut connection).await.is_ok() {
+            return;
+        }
+        let broken =
+            peers.list_peers().into_iter().find(|peer| peer.socket_address.as_ref() == Some(&self.address));
+        if let Some(peer) = broken {
+            peers.disconnect_by_node_id(peer.counterparty_node_id);
+        }
+        connection.await;
+    }
+}
