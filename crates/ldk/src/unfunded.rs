@@ -23,7 +23,14 @@ const GIVEN_UP_AFTER: u32 = 2016;
 pub(crate) struct Fundings {
     confirmed: HashSet<ChannelId>,
     /// Asked for, and not answered.
-    asked: HashSet<ChannelId>,
+    asked: HashSet<(Purpose, ChannelId)>,
+}
+
+/// What a funding is looked for.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Purpose {
+    Bump,
+    GiveUp,
 }
 
 impl Ldk {
@@ -32,7 +39,7 @@ impl Ldk {
     pub(crate) fn bump(&mut self, event: BumpTransactionEvent) {
         match funding_of(&event).filter(|(id, _)| !self.closed_fundings.confirmed.contains(id)) {
             None => self.node.bumper.handle_event(&event),
-            Some((id, funding)) => self.look_for_funding(id, funding, move |ldk, presence| {
+            Some((id, funding)) => self.look_for_funding(Purpose::Bump, id, funding, move |ldk, presence| {
                 if presence == Presence::Confirmed {
                     ldk.closed_fundings.confirmed.insert(id);
                     ldk.node.bumper.handle_event(&event);
@@ -46,7 +53,8 @@ impl Ldk {
         let height = self.node.manager.current_best_block().height;
         for (id, funding) in self.closing.older_than(height.saturating_sub(GIVEN_UP_AFTER)) {
             if self.awaits_its_end(id) {
-                self.look_for_funding(id, funding, move |ldk, presence| ldk.give_up(id, funding, presence));
+                let give_up = move |ldk: &mut Ldk, presence| ldk.give_up(id, funding, presence);
+                self.look_for_funding(Purpose::GiveUp, id, funding, give_up);
             }
         }
     }
@@ -70,9 +78,10 @@ impl Ldk {
     }
 
     /// Asks bitcoind, and goes on with the answer in a later step; nothing happens if it is being
-    /// asked already, or does not answer.
+    /// asked already for the same purpose, or does not answer.
     fn look_for_funding(
         &mut self,
+        purpose: Purpose,
         id: ChannelId,
         funding: OutPoint,
         then: impl FnOnce(&mut Ldk, Presence) + Send + 'static,
@@ -81,14 +90,14 @@ impl Ldk {
             Ok(look) => look,
             Err(error) => return tracing::warn!(%error, "cannot ask for a funding transaction"),
         };
-        if !self.closed_fundings.asked.insert(id) {
+        if !self.closed_fundings.asked.insert((purpose, id)) {
             return;
         }
         let (later, wake) = (Arc::clone(&self.later), self.waker.clone());
         self.runtime.spawn(async move {
             let found = look.await;
             let go_on = Box::new(move |ldk: &mut Ldk| {
-                ldk.closed_fundings.asked.remove(&id);
+                ldk.closed_fundings.asked.remove(&(purpose, id));
                 match found {
                     Ok(presence) => then(ldk, presence),
                     Err(error) => tracing::debug!(%error, "cannot ask for a funding transaction"),
