@@ -62,6 +62,11 @@ impl Ldk {
         if let Err(refusal) = self.affordable(&request) {
             return reply(Err(refusal));
         }
+        if request.push > request.value.to_msat() {
+            let message =
+                format!("a channel of {} cannot give {} away: push less", request.value, request.push);
+            return reply(Err(Refusal::new(RefusalKind::Invalid, message)));
+        }
         let mut config: UserConfig = self.config.user_config();
         config.channel_handshake_config.announce_for_forwarding = request.announce;
         let user_channel_id = self.random_user_channel_id();
@@ -69,6 +74,12 @@ impl Ldk {
         match self.node.manager.create_channel(peer, value, push, user_channel_id, None, Some(config)) {
             Ok(_) => {
                 self.opens.insert(user_channel_id, Opening { reply: Some(reply) });
+            }
+            Err(APIError::APIMisuseError { err }) => {
+                let err = err.trim_end_matches('.');
+                let message =
+                    format!("there cannot be such a channel ({err}): ask for a larger one, or push less");
+                reply(Err(Refusal::new(RefusalKind::Invalid, message)));
             }
             Err(error) => reply(Err(api_refusal(error))),
         }

@@ -77,17 +77,37 @@ impl Ldk {
         Err(SendFailure::InsufficientBalance { spendable: msat(online.max(offline)) })
     }
 
-    /// Asks once more, without a fee limit, to tell a dear route from none.
+    /// Asks once more without a fee limit, then as if our channels held enough: tells a dear route,
+    /// one too long for the records, and a balance without the fee from no route.
     fn why_no_route(&self, destination: PublicKey, mut params: RouteParameters) -> SendFailure {
-        let channels = self.node.manager.list_usable_channels();
-        let first_hops: Vec<&ChannelDetails> = channels.iter().collect();
-        params.max_total_routing_fee_msat = None;
-        let (payer, inflight) = (&self.node.id, InFlightHtlcs::new());
-        match self.node.router.find_route(payer, &params, Some(&first_hops), inflight) {
-            Ok(route) => SendFailure::FeeLimitTooLow { cheapest: msat(route.get_total_fees()) },
-            Err(_) if self.away(&destination, params.final_value_msat) => SendFailure::PeersOffline,
-            Err(_) => SendFailure::NoRoute { destination_known: self.knows(&destination) },
+        let mut channels = self.node.manager.list_usable_channels();
+        let limit = params.max_total_routing_fee_msat.take().unwrap_or(u64::MAX);
+        if let Some(cheapest) = self.cheapest(&params, &channels) {
+            return match cheapest > limit {
+                true => SendFailure::FeeLimitTooLow { cheapest: msat(cheapest) },
+                // Not the fee: LDK looks only for routes that leave the records room.
+                false => SendFailure::RecordsTooLarge,
+            };
         }
+        if self.away(&destination, params.final_value_msat) {
+            return SendFailure::PeersOffline;
+        }
+        let spendable = channels.iter().map(|c| c.next_outbound_htlc_limit_msat).max().unwrap_or(0);
+        for channel in &mut channels {
+            channel.next_outbound_htlc_limit_msat = Msat::MAX.to_msat();
+        }
+        match self.cheapest(&params, &channels) {
+            Some(_) => SendFailure::InsufficientBalance { spendable: msat(spendable) },
+            None => SendFailure::NoRoute { destination_known: self.knows(&destination) },
+        }
+    }
+
+    /// The fee of the route that the router prefers.
+    fn cheapest(&self, params: &RouteParameters, channels: &[ChannelDetails]) -> Option<u64> {
+        let first_hops: Vec<&ChannelDetails> = channels.iter().collect();
+        let (payer, inflight) = (&self.node.id, InFlightHtlcs::new());
+        let route = self.node.router.find_route(payer, params, Some(&first_hops), inflight);
+        route.ok().map(|route| route.get_total_fees())
     }
 
     /// A peer of ours that could be paid directly if it were connected.

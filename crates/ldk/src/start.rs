@@ -58,6 +58,16 @@ pub enum StartError {
         /// What was said.
         why: String,
     },
+    /// The wallet was born in a block that is not there yet.
+    #[error(
+        "the birthday {birthday} lies above bitcoind's tip {tip}: correct the file `birthday`, or wait until bitcoind is in sync"
+    )]
+    Birthday {
+        /// The height that the user gave.
+        birthday: u32,
+        /// The height of bitcoind's best block.
+        tip: u32,
+    },
     /// An address to announce.
     #[error("cannot announce `{0}`: write it as host:port")]
     Announce(String),
@@ -288,6 +298,9 @@ impl Bench {
         let keys = KeysManager::new(&seed.ldk_seed(), now.as_secs(), now.subsec_nanos(), true);
         let (keys, log, persister) = (Arc::new(keys), Arc::new(Log), Arc::new(Persister::default()));
         let birthday = match config.birthday_height {
+            Some(height) if height > tip.height => {
+                return Err(StartError::Birthday { birthday: height, tip: tip.height });
+            }
             Some(height) => (height, chain.block_hash(height)?),
             None => (tip.height, tip.block_hash),
         };

@@ -126,7 +126,7 @@ fn start_failure(why: sponte_node::StartError<sponte_ldk::StartError>) -> Failur
         Node::Ledger(why) => store_code(why),
         Node::Backend(Ldk::Chain(why)) => chain_code(why),
         Node::Backend(Ldk::Unreadable { .. }) => Code::Database,
-        Node::Backend(Ldk::Announce(_)) => Code::BadConfig,
+        Node::Backend(Ldk::Announce(_) | Ldk::Birthday { .. }) => Code::BadConfig,
         Node::Backend(Ldk::Listen { error, .. }) if error.kind() == ErrorKind::AddrInUse => Code::PortInUse,
         Node::Backend(Ldk::Listen { .. }) => Code::BadConfig,
         Node::Fatal(fatal) => return ended(fatal),

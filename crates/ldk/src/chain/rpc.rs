@@ -5,6 +5,8 @@
 //! calls at once as it is asked for, which overruns bitcoind's work queue.
 
 use std::error::Error;
+use std::io;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -180,16 +182,25 @@ impl Rpc {
         if let Some(known) = &*login {
             return Ok(known.clone());
         }
-        // bitcoind deletes its cookie when it stops: no file means no bitcoind.
-        let text = std::fs::read_to_string(path).map_err(|e| ChainError::Unreachable {
-            url: self.url.as_str().trim_end_matches('/').to_owned(),
-            why: format!("its cookie file {}: {e}", path.display()),
-        })?;
+        let text = std::fs::read_to_string(path).map_err(|error| self.no_cookie(path, &error))?;
         let (user, password) = text
             .trim()
             .split_once(':')
             .ok_or_else(|| ChainError::Config(format!("{} is not a cookie of bitcoind", path.display())))?;
         Ok(login.insert((user.to_owned(), password.to_owned())).clone())
+    }
+
+    /// bitcoind deletes its cookie when it stops: no file may mean no bitcoind, and is waited for.
+    fn no_cookie(&self, path: &Path, error: &io::Error) -> ChainError {
+        let file = path.display();
+        let advice = "if it has a user and password, set them under [bitcoind]";
+        if error.kind() == io::ErrorKind::NotFound {
+            let url = self.url.as_str().trim_end_matches('/').to_owned();
+            return ChainError::Unreachable { url, why: format!("there is no cookie file {file}; {advice}") };
+        }
+        ChainError::Config(format!(
+            "bitcoind's cookie file {file} cannot be read ({error}): make it readable; {advice}"
+        ))
     }
 
     fn unreachable(&self, error: &reqwest::Error) -> ChainError {

@@ -1,7 +1,7 @@
 //! Payments that cannot be, and what is said of them.
 
 use sponte_engine::commit::{PaymentRow, State};
-use sponte_proto::Msat;
+use sponte_proto::{Msat, Record};
 use sponte_testkit::{Net, TestNode, until};
 
 fn code(row: &PaymentRow) -> &str {
@@ -35,6 +35,18 @@ async fn no_route_fee_limit_and_balance_are_told_apart() {
     request.max_fee = Msat::new(11_000);
     let id = alice.begin(request).await.expect("a sound request");
     assert_eq!(alice.ended(id).await.state, State::Settled, "the limit itself is enough");
+
+    // All that the channel holds: the payment fits, its fee does not.
+    let channels = alice.channels().await;
+    let sendable = channels.iter().map(|channel| channel.sendable).max().expect("a channel");
+    let no_fee = alice.pay(&carol, &format!("{}msat", sendable.to_msat())).await;
+    assert_eq!(code(&no_fee), "insufficient_balance");
+
+    // Room for them is in the onion of a direct payment, not in that of a routed one.
+    let mut request = TestNode::request(&carol, "1sat");
+    request.records.insert(Record::new(70_001, vec![7; 1_190]).expect("custom")).expect("the first");
+    let id = alice.begin(request).await.expect("a sound request");
+    assert_eq!(code(&alice.ended(id).await), "records_too_large");
 
     assert!(alice.begin(TestNode::request(&alice, "50sat")).await.is_err(), "oneself is not paid");
     assert!(alice.begin(TestNode::request(&bob, "0sat")).await.is_err(), "nothing is not paid");
