@@ -29,6 +29,7 @@ const TROUBLE: &str = "slow-ms=40,mark-synced";
 const MOST: u64 = 100;
 /// Blocks after which a closed channel whose funding was never seen is given up.
 const GIVEN_UP: u32 = 2_016;
+const DAY: u32 = 144;
 const PAIRS: [(usize, usize); 4] = [(ALICE, BOB), (BOB, ALICE), (BOB, CAROL), (CAROL, BOB)];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -257,8 +258,10 @@ async fn finish(world: &mut World, all: Vec<Opening>, report: &mut Report) -> Ou
     close_all(world).await?;
     // The closing transaction, then the sweep of its output.
     world.bury(2 * DEEP).await?;
-    world.mine(GIVEN_UP);
-    world.synced().await?;
+    for _ in 0..GIVEN_UP / DAY {
+        world.mine(DAY);
+        world.synced().await?;
+    }
     let mut left_over = vec![];
     let gone = until("nothing of any channel is waited for", async || {
         left_over.clear();
