@@ -222,7 +222,10 @@ impl Ldk {
                     self.node.sweeper.blocks_disconnected(*fork_point);
                     self.chain_moved();
                 }
-                ChainEvent::Mempool { new, gone } => self.node.wallet.apply_mempool(new, gone),
+                ChainEvent::Mempool { new, gone } => {
+                    self.node.wallet.apply_mempool(new, gone);
+                    self.watch_wallet();
+                }
                 ChainEvent::Tip { .. } => self.watch_wallet(),
                 ChainEvent::Status(Ok(())) => {
                     if std::mem::take(&mut self.chain_troubled) {

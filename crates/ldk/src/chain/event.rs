@@ -40,7 +40,8 @@ pub enum ChainEvent {
     Mempool {
         /// Transactions not told before, with the Unix time in seconds at which they were seen.
         new: Vec<(Transaction, u64)>,
-        /// Of those told before: confirmed (their block was told earlier), replaced or evicted.
+        /// Of those told before, and of those [watched](super::WatchedScripts::watch_txids):
+        /// confirmed (their block was told earlier), replaced, evicted, or never there.
         gone: Vec<Txid>,
     },
     /// bitcoind's health, told when it changes: the trouble in one line.

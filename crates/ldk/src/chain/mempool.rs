@@ -44,6 +44,8 @@ impl MempoolWatch {
         if watched.is_empty() {
             return Ok(None);
         }
+        // Before the listing: what is watched afterwards may have come in after it.
+        let own = watched.txids();
         let listed: HashSet<Txid> = rpc.call("getrawmempool", json!([false])).await?;
         let best: BlockHash = rpc.call("getbestblockhash", json!([])).await?;
         if best != tip {
@@ -51,10 +53,10 @@ impl MempoolWatch {
             return Ok(None);
         }
         self.note_listing(&listed);
-        self.look_again_at(watched.txids_among(&listed));
+        self.look_again_at(own.intersection(&listed).copied());
         let new = self.fetch(rpc, watched).await?;
         // Last, so that a failure above loses nothing.
-        let gone = self.take_gone(&listed);
+        let gone = self.take_gone(&own, &listed);
         let nothing = new.is_empty() && gone.is_empty();
         Ok((!nothing).then_some(ChainEvent::Mempool { new, gone }))
     }
@@ -76,15 +78,16 @@ impl MempoolWatch {
         }
     }
 
-    /// What was told and is no longer there.
-    fn take_gone(&mut self, listed: &HashSet<Txid>) -> Vec<Txid> {
-        let gone = self.told.difference(listed).copied().collect();
+    /// What was told and is no longer there, and what is watched and is not there. The latter may
+    /// never have come, or have left before this run: it is said until it is watched no more.
+    fn take_gone(&mut self, own: &HashSet<Txid>, listed: &HashSet<Txid>) -> Vec<Txid> {
+        let gone = self.told.union(own).copied().filter(|txid| !listed.contains(txid)).collect();
         self.told.retain(|txid| listed.contains(txid));
         gone
     }
 
     /// Our own transactions, which may have been seen before they were watched, come first.
-    fn look_again_at(&mut self, own: Vec<Txid>) {
+    fn look_again_at(&mut self, own: impl Iterator<Item = Txid>) {
         for txid in own {
             if !self.told.contains(&txid) {
                 self.fresh.retain(|queued| *queued != txid);
@@ -163,12 +166,31 @@ mod tests {
     }
 
     #[test]
-    fn only_what_was_told_is_told_gone() {
+    fn only_what_was_told_or_is_watched_is_told_gone() {
         let mut watch = MempoolWatch::default();
         watch.note_listing(&txids(0..4));
         watch.told = txids(0..2);
-        assert_eq!(watch.take_gone(&txids(1..2)), [Txid::from_byte_array([0; 32])]);
-        assert!(watch.take_gone(&txids(1..2)).is_empty());
+        let none = HashSet::new();
+        assert_eq!(watch.take_gone(&none, &txids(1..2)), [Txid::from_byte_array([0; 32])]);
+        assert!(watch.take_gone(&none, &txids(1..2)).is_empty());
+        assert_eq!(watch.take_gone(&txids(1..3), &txids(1..2)), [Txid::from_byte_array([2; 32])]);
+    }
+
+    #[test]
+    fn what_is_watched_and_never_came_is_told_gone_until_it_is_forgotten() {
+        let bitcoind = FakeBitcoind::start();
+        let absent = spending(&[coin(1)], 1).compute_txid();
+        let watched = WatchedScripts::default();
+        watched.watch_txids([absent]);
+        let rpc = Rpc::new(&bitcoind.config(), Arc::default()).unwrap();
+        let (mut watch, tip) = (MempoolWatch::default(), bitcoind.active()[0]);
+        let mut poll = || block_on(watch.poll(&rpc, &watched, tip)).unwrap();
+        for _ in 0..2 {
+            let Some(ChainEvent::Mempool { gone, .. }) = poll() else { panic!("its absence was not told") };
+            assert_eq!(gone, [absent]);
+        }
+        watched.forget_txids([&absent]);
+        assert!(poll().is_none());
     }
 
     #[test]

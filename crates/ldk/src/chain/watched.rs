@@ -25,12 +25,13 @@ impl WatchedScripts {
         self.write().scripts.extend(scripts);
     }
 
-    /// Adds transactions to watch, such as our own unconfirmed ones.
+    /// Adds transactions to watch that count only while the mempool has them: each listing without
+    /// one tells it gone, until it is forgotten.
     pub fn watch_txids(&self, txids: impl IntoIterator<Item = Txid>) {
         self.write().txids.extend(txids);
     }
 
-    /// Stops watching transactions, such as those deeply confirmed and spent.
+    /// Stops watching transactions, such as those that are confirmed.
     pub fn forget_txids<'a>(&self, txids: impl IntoIterator<Item = &'a Txid>) {
         let mut watched = self.write();
         for txid in txids {
@@ -53,10 +54,9 @@ impl WatchedScripts {
             || tx.input.iter().any(|input| watched.txids.contains(&input.previous_output.txid))
     }
 
-    /// The watched transactions that are also in `listed`.
-    pub(super) fn txids_among(&self, listed: &HashSet<Txid>) -> Vec<Txid> {
-        let watched = self.read();
-        watched.txids.intersection(listed).copied().collect()
+    /// The transactions that are watched.
+    pub(super) fn txids(&self) -> HashSet<Txid> {
+        self.read().txids.clone()
     }
 
     fn read(&self) -> std::sync::RwLockReadGuard<'_, Watched> {

@@ -12,12 +12,16 @@ use super::{State, Wallet};
 const BUMP_GRACE_BLOCKS: u32 = 2;
 
 impl Wallet {
-    /// Takes what came into the mempool and what left it without being confirmed. Strangers'
-    /// transactions are ignored, so all may be given. `last_seen` are seconds since the epoch;
-    /// whatever they say, what is handed in later wins over what it conflicts with.
-    pub fn apply_mempool(&self, new: Vec<(Transaction, u64)>, gone: Vec<Txid>) {
+    /// Takes what came into the mempool and what is not there. Strangers' transactions are
+    /// ignored, and of what is not there all that is not [evictable](Wallet::evictable): so all may
+    /// be given. `last_seen` are seconds since the epoch; whatever they say, what is handed in later
+    /// wins over what it conflicts with.
+    pub fn apply_mempool(&self, new: Vec<(Transaction, u64)>, mut gone: Vec<Txid>) {
         let mut state = self.lock();
         if !gone.is_empty() {
+            // A block may have confirmed it meanwhile: what builds on it would go with it.
+            let evictable = state.evictable();
+            gone.retain(|txid| evictable.contains(txid));
             state.evict(gone);
         }
         if !new.is_empty() {
@@ -39,14 +43,7 @@ impl Wallet {
     /// What the wallet itself sent, and fundings, count until a conflict is confirmed or they
     /// are cancelled: [`Wallet::to_rebroadcast`].
     pub fn evictable(&self) -> Vec<Txid> {
-        let state = self.lock();
-        let tip = state.blocks.tip().height;
-        let absent_is_gone = |txid: &Txid| match state.books.label(txid) {
-            Some(Label::Withdrawal | Label::Funding { .. }) => false,
-            Some(Label::Bump { since }) => tip >= since + BUMP_GRACE_BLOCKS,
-            None => true,
-        };
-        state.unconfirmed().into_iter().filter(absent_is_gone).collect()
+        self.lock().evictable()
     }
 
     /// Unconfirmed transactions that the wallet sent, and fundings that LDK has broadcast: to be
@@ -117,6 +114,16 @@ impl State {
         update.tx_update.evicted_ats = known.map(|txid| (txid, at)).collect();
         self.bdk.apply_update(update).expect("an update without blocks connects to any chain");
         self.absorb();
+    }
+
+    fn evictable(&self) -> Vec<Txid> {
+        let tip = self.blocks.tip().height;
+        let absent_is_gone = |txid: &Txid| match self.books.label(txid) {
+            Some(Label::Withdrawal | Label::Funding { .. }) => false,
+            Some(Label::Bump { since }) => tip >= since + BUMP_GRACE_BLOCKS,
+            None => true,
+        };
+        self.unconfirmed().into_iter().filter(absent_is_gone).collect()
     }
 
     /// Parents before children.

@@ -1,7 +1,8 @@
 //! Channels that end, and the money that comes back.
 
-use sponte_engine::backend::ChannelState;
+use sponte_engine::backend::{Admin, ChannelState};
 use sponte_engine::commit::{Account, State};
+use sponte_proto::Sat;
 use sponte_testkit::{Net, TestNode, until};
 
 /// Alice and Bob with a channel, both with money in it.
@@ -61,4 +62,36 @@ async fn a_forced_close_brings_the_money_home() {
     assert!(closing.waiting_for.is_some() && closing.to_come.to_sat() > 0, "{closing:?}");
     net.mempool_holds(1).await;
     money_is_home(&net, &alice, &bob).await;
+}
+
+/// Both force-close at once, so one of the two children can never exist. Whoever made it has the
+/// coin back, the one who slept through it too.
+async fn both_force_close(restart: bool) {
+    let net = Net::start().await;
+    // Just above what commitments pay at most: so each needs a child.
+    let rate = bitcoin::FeeRate::from_sat_per_kwu(2_700);
+    net.chain().lock().chain_mut().set_estimated_fee(Some(rate));
+    let (alice, mut bob) = pair(&net).await;
+    let (channel, id) = (alice.channels().await[0].id, bob.id());
+    alice.handle().admin(move |reply| Admin::Disconnect(id, reply)).await.expect("it disconnects");
+    alice.close(channel, true).await.expect("it closes");
+    net.mempool_holds(2).await;
+    bob.close(channel, true).await.expect("it closes");
+    until("bob's coin to be lent", async || (bob.balance().await.confirmed == Sat::ZERO).then_some(())).await;
+    if restart {
+        bob.stop().await;
+        net.mine_and_sync(3, &[&alice]).await;
+        bob.run().await;
+    }
+    money_is_home(&net, &alice, &bob).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bump_that_comes_too_late_gives_its_coin_back() {
+    both_force_close(false).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bump_that_came_too_late_gives_its_coin_back_after_a_restart() {
+    both_force_close(true).await;
 }

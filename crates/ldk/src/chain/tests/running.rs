@@ -1,5 +1,7 @@
 //! What the running thread tells, against a bitcoind that misbehaves on demand.
 
+use std::collections::HashSet;
+
 use bitcoin::ScriptBuf;
 
 use super::*;
@@ -119,10 +121,13 @@ fn the_mempool_is_told_as_far_as_the_wallet_cares() {
     assert_eq!(told.0.iter().map(|(tx, _)| tx).collect::<Vec<_>>(), [&payment]);
     assert!(told.0[0].1 > 1_500_000_000);
 
-    source.watched().watch_txids([paid, ours.compute_txid()]);
     let spender = child_of(&payment, 900);
-    bitcoind.submit(&spender);
-    bitcoind.submit(&ours);
+    bitcoind.with(|state| {
+        source.watched().watch_txids([paid, ours.compute_txid()]);
+        for tx in [&spender, &ours] {
+            state.chain.submit(tx.clone()).unwrap();
+        }
+    });
     let mut new_ones = vec![];
     feed.until("our own and the one that spends ours", |event| {
         if let ChainEvent::Mempool { new, .. } = event {
@@ -133,7 +138,7 @@ fn the_mempool_is_told_as_far_as_the_wallet_cares() {
     assert!(new_ones.contains(&spender.compute_txid()));
 
     bitcoind.with(|state| state.chain.mempool.retain(|tx| *tx == stranger));
-    let mut lost = vec![];
+    let mut lost = HashSet::new();
     feed.until("what was evicted", |event| {
         if let ChainEvent::Mempool { gone, .. } = event {
             lost.extend(gone.iter().copied());

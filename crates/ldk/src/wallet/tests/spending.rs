@@ -34,6 +34,21 @@ fn what_is_sent_is_signed_counted_and_labelled() {
 }
 
 #[test]
+fn what_was_sent_counts_although_a_mempool_lost_it_or_a_block_took_its_coin_from_there() {
+    let mut node = Node::with_coins(&[]);
+    let deposit = node.deposit_tx(50_000);
+    node.see(&deposit);
+    node.mine(vec![deposit.clone()]);
+    let sent = send(&node, 20_000, 0).unwrap();
+    node.commit();
+    let left = node.wallet.total();
+    node.wallet.apply_mempool(vec![], vec![deposit.compute_txid(), sent.tx.compute_txid()]);
+    assert_eq!(node.commit(), vec![]);
+    assert_eq!(node.wallet.total(), left);
+    assert_eq!(node.wallet.to_rebroadcast().len(), 1);
+}
+
+#[test]
 fn the_reserve_stays() {
     let node = Node::with_coins(&[40_000, 60_000]);
     let refusal = send(&node, 90_000, 10_000).unwrap_err();
