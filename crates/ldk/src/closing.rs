@@ -47,6 +47,11 @@ impl ClosingBook {
         self.0.contains_key(&id)
     }
 
+    /// All of them.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = ChannelId> + '_ {
+        self.0.keys().copied()
+    }
+
     /// Channels that closed at this height or below, with their funding outputs.
     pub(crate) fn older_than(&self, height: u32) -> Vec<(ChannelId, OutPoint)> {
         let old = self.0.iter().filter(|(_, closing)| closing.height <= height);
@@ -249,11 +254,6 @@ impl Ldk {
     pub(crate) fn claimable(&self, id: ChannelId) -> Vec<Balance> {
         let monitor = self.node.monitor.get_monitor(ldk_channel_id(id));
         monitor.map(|monitor| monitor.get_claimable_balances()).unwrap_or_default()
-    }
-
-    /// How many channels are closed and not settled.
-    pub(crate) fn closing_count(&self) -> usize {
-        self.closing.0.len()
     }
 
     /// Closed channels as the list shows them.

@@ -5,6 +5,7 @@ use crate::convert::{balance, channel_id, msat, node_id, public_key, sat, txid};
 use crate::wallet::reserve_for;
 use bitcoin::secp256k1::PublicKey;
 use lightning::events::{Event, InboundChannelFunds};
+use lightning::ln::channel_state::ChannelDetails;
 use lightning::ln::types::ChannelId;
 use lightning::util::config::UserConfig;
 use lightning::util::errors::APIError;
@@ -102,9 +103,14 @@ impl Ldk {
         ))
     }
 
-    /// What the wallet keeps back for our anchor channels, closing ones too, and so many more.
+    /// What the wallet keeps back for our anchor channels, closing ones too, and so many more. A
+    /// channel of a peer counts once its funding is in the chain: the word of a peer costs nothing.
     pub(crate) fn reserve(&self, more: usize) -> Sat {
-        reserve_for(self.node.manager.list_channels().len() + self.closing_count() + more)
+        let channels = self.node.manager.list_channels();
+        let counts = |channel: &&ChannelDetails| {
+            channel.is_outbound || channel.confirmations.is_some_and(|confirmations| confirmations > 0)
+        };
+        reserve_for(channels.iter().filter(counts).count() + self.funded_closings() + more)
     }
 
     fn random_user_channel_id(&self) -> u128 {

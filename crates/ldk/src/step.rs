@@ -143,6 +143,7 @@ impl Backend for Ldk {
         for tx in self.node.wallet.to_rebroadcast() {
             self.node.broadcaster.broadcast(Package::new(vec![(*tx).clone()], "rebroadcast"));
         }
+        self.look_for_fundings();
         self.listen();
         self.drive_connections();
         (self.waker)();

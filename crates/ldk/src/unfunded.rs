@@ -59,11 +59,29 @@ impl Ldk {
         }
     }
 
+    /// How many closed channels are not settled, of which the funding is known to be in the chain. A
+    /// bump waits for that knowledge, so whatever may need one counts.
+    pub(crate) fn funded_closings(&self) -> usize {
+        let seen = |id: &ChannelId| !self.claimable(*id).iter().all(waits_for_its_close);
+        let funded = |id: &ChannelId| self.closed_fundings.confirmed.contains(id) || seen(id);
+        self.closing.ids().filter(funded).count()
+    }
+
+    /// At the start: asks again for the fundings of closed channels.
+    pub(crate) fn look_for_fundings(&mut self) {
+        for (id, funding) in self.closing.older_than(u32::MAX) {
+            self.look_for_funding(id, funding, move |ldk, presence| {
+                if presence == Presence::Confirmed {
+                    ldk.closed_fundings.confirmed.insert(id);
+                }
+            });
+        }
+    }
+
     /// Nothing of it was ever seen in the chain.
     fn awaits_its_end(&self, id: ChannelId) -> bool {
         let balances = self.claimable(id);
-        let unseen = |balance: &Balance| matches!(balance, Balance::ClaimableOnChannelClose { .. });
-        !balances.is_empty() && balances.iter().all(unseen)
+        !balances.is_empty() && balances.iter().all(waits_for_its_close)
     }
 
     /// What spends its funding may be in a block that its monitor has not seen: then it is asked
@@ -107,6 +125,11 @@ impl Ldk {
             wake();
         });
     }
+}
+
+/// Nothing that spends its funding was seen.
+fn waits_for_its_close(balance: &Balance) -> bool {
+    matches!(balance, Balance::ClaimableOnChannelClose { .. })
 }
 
 /// Of a channel whose commitment transaction is not confirmed yet; an HTLC's is.

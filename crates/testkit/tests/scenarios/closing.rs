@@ -1,6 +1,6 @@
 //! Channels that end, and the money that comes back.
 
-use sponte_engine::backend::{Admin, ChannelState};
+use sponte_engine::backend::{Admin, ChannelState, OpenChannel};
 use sponte_engine::commit::{Account, State};
 use sponte_proto::Sat;
 use sponte_testkit::{Net, TestNode, until};
@@ -94,4 +94,39 @@ async fn a_bump_that_comes_too_late_gives_its_coin_back() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bump_that_came_too_late_gives_its_coin_back_after_a_restart() {
     both_force_close(true).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_peers_channel_reserves_coins_only_once_it_is_funded() {
+    let net = Net::start().await;
+    let (alice, bob) = (net.node("alice").await, net.node("bob").await);
+    net.fund(&alice, 2_000_000).await;
+    net.fund(&bob, 200_000).await;
+    alice.connect(&bob).await;
+    let id = bob.id();
+    let pushed = |peer| OpenChannel {
+        peer,
+        address: None,
+        value: Sat::new(100_000).expect("in supply"),
+        push: "30000sat".parse().expect("an amount"),
+        announce: false,
+    };
+    let opened = alice.handle().admin(move |reply| Admin::OpenChannel(pushed(id), reply)).await;
+    let channel = opened.expect("it opens").channel;
+    until("bob to have it", async || bob.channel(channel).await).await;
+    assert_eq!(bob.balance().await.reserve, Sat::ZERO, "its funding is not in the chain");
+    net.mempool_holds(1).await;
+    net.mine_and_sync(6, &[&alice, &bob]).await;
+    until("bob's reserve for it", async || (bob.balance().await.reserve > Sat::ZERO).then_some(())).await;
+
+    let reserve = bob.balance().await.reserve;
+    let opened = alice.handle().admin(move |reply| Admin::OpenChannel(pushed(id), reply)).await;
+    let unfunded = opened.expect("it opens").channel;
+    until("bob to have it", async || bob.channel(unfunded).await).await;
+    alice.close(unfunded, true).await.expect("it closes");
+    until("it to be closing", async || {
+        bob.channel(unfunded).await.filter(|channel| channel.state == ChannelState::Closing)
+    })
+    .await;
+    assert_eq!(bob.balance().await.reserve, reserve, "its funding is not in the chain");
 }
