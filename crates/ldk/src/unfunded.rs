@@ -104,13 +104,10 @@ impl Ldk {
         funding: OutPoint,
         then: impl FnOnce(&mut Ldk, Presence) + Send + 'static,
     ) {
-        let look = match self.chain_source.look_for(funding) {
-            Ok(look) => look,
-            Err(error) => return tracing::warn!(%error, "cannot ask for a funding transaction"),
-        };
         if !self.closed_fundings.asked.insert((purpose, id)) {
             return;
         }
+        let look = self.chain_source.look_for(funding);
         let (later, wake) = (Arc::clone(&self.later), self.waker.clone());
         self.runtime.spawn(async move {
             let found = look.await;

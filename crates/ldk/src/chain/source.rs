@@ -40,6 +40,8 @@ pub struct ChainSource {
     outbox: Arc<Outbox>,
     utxo_checker: Arc<UtxoChecker>,
     lookups: Arc<tokio::sync::Mutex<Lookups>>,
+    /// For [`Self::look_for`]: connections belong to the runtime that made them.
+    look_rpc: Arc<Rpc>,
     status: Arc<ChainStatus>,
 }
 
@@ -109,6 +111,7 @@ impl ChainSource {
         let (utxo_checker, lookups) = UtxoChecker::new(network);
         let source = Self {
             blocks: Arc::new(Blocks { rpc: Arc::new(Rpc::new(&config, status.clone())?), network, patience }),
+            look_rpc: Arc::new(Rpc::new(&config, status.clone())?),
             config,
             options,
             network,
@@ -206,17 +209,14 @@ impl ChainSource {
         self.runtime.block_on(self.blocks.hash_at(height))
     }
 
-    /// Looks for an output of a transaction. It does not block, and may be waited for in any
-    /// runtime.
-    ///
-    /// # Errors
-    /// [`ChainError::Config`] if there is no client; then any [`ChainError`].
+    /// Looks for an output of a transaction. It does not block; it is to be waited for always in
+    /// the same runtime.
     pub fn look_for(
         &self,
         output: OutPoint,
-    ) -> Result<impl Future<Output = Result<Presence, ChainError>> + Send + 'static, ChainError> {
-        let rpc = Rpc::new(&self.config, self.status.clone())?;
-        Ok(async move { look_for(&rpc, output).await })
+    ) -> impl Future<Output = Result<Presence, ChainError>> + Send + 'static {
+        let rpc = self.look_rpc.clone();
+        async move { look_for(&rpc, output).await }
     }
 
     /// The fee estimator, already asked once.
