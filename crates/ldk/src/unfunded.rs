@@ -70,7 +70,7 @@ impl Ldk {
     /// At the start: asks again for the fundings of closed channels.
     pub(crate) fn look_for_fundings(&mut self) {
         for (id, funding) in self.closing.older_than(u32::MAX) {
-            self.look_for_funding(id, funding, move |ldk, presence| {
+            self.look_for_funding(Purpose::Bump, id, funding, move |ldk, presence| {
                 if presence == Presence::Confirmed {
                     ldk.closed_fundings.confirmed.insert(id);
                 }
