@@ -20,6 +20,7 @@ pub mod wallet;
 
 mod closing;
 mod convert;
+mod gossip;
 mod handler;
 mod links;
 mod log;
@@ -42,6 +43,7 @@ pub use start::{StartError, Stored, node_id_of};
 
 use crate::chain::{Broadcaster, ChainEvents, ChainSource, ChainStatus, ChainThread, Fees, SyncedTip};
 use crate::closing::ClosingBook;
+use crate::gossip::Gossip;
 use crate::handler::Handler;
 use crate::log::Log;
 use crate::opening::Opening;
@@ -71,6 +73,7 @@ pub(crate) struct Parts {
     pub manager: Arc<ChannelManager>,
     pub monitor: Arc<ChainMonitor>,
     pub handler: Arc<Handler<ChannelManager>>,
+    pub gossip: Arc<Gossip>,
     pub peers: Arc<PeerManager>,
     pub graph: Arc<Graph>,
     pub scorer: Arc<RwLock<Scorer>>,

@@ -8,6 +8,7 @@
 use crate::chain::{ChainError, ChainOptions, ChainSource, SyncedTip};
 use crate::closing::ClosingBook;
 use crate::convert::channel_id;
+use crate::gossip::Gossip;
 use crate::handler::Handler;
 use crate::links;
 use crate::log::Log;
@@ -19,7 +20,7 @@ use crate::seed::Seed;
 use crate::step::MANAGER;
 use crate::ticks::{GRAPH, SCORER, Ticks};
 use crate::types::{
-    ChainMonitor, ChannelManager, ChannelMonitor, Gossip, Graph, MessageRouter, PathFinder, PeerManager,
+    ChainMonitor, ChannelManager, ChannelMonitor, Graph, MessageRouter, NetworkSync, PathFinder, PeerManager,
     Scorer, Sweeper,
 };
 use crate::wallet::{self, Wallet};
@@ -215,13 +216,14 @@ impl Ldk {
 
     /// Takes peers in, and wakes the step when LDK has something for it.
     pub(crate) fn listen(&mut self) {
-        let (manager, monitor, wake) =
-            (self.node.manager.clone(), self.node.monitor.clone(), self.waker.clone());
+        let (manager, monitor) = (self.node.manager.clone(), self.node.monitor.clone());
+        let (gossip, wake) = (self.node.gossip.clone(), self.waker.clone());
         self.tasks.push(self.runtime.spawn(async move {
             loop {
                 tokio::select! {
                     () = manager.get_event_or_persistence_needed_future() => {}
                     () = monitor.get_update_future() => {}
+                    () = gossip.channel_checked() => {}
                     () = tokio::time::sleep(std::time::Duration::from_secs(1)) => {}
                 }
                 wake();
@@ -506,10 +508,11 @@ impl Bench {
     fn parts(self, manager: Arc<ChannelManager>, sweeper: Arc<Sweeper>) -> (Parts, ChainSource, Config) {
         let handler = Arc::new(Handler::new(manager.clone()));
         let lookup = self.chain.utxo_checker();
-        let gossip = Arc::new(Gossip::new(self.graph.clone(), Some(lookup), self.log.clone()));
+        let gossip = NetworkSync::new(self.graph.clone(), Some(lookup), self.log.clone());
+        let gossip = Arc::new(Gossip::new(gossip));
         let messages = MessageHandler {
             chan_handler: handler.clone(),
-            route_handler: gossip,
+            route_handler: gossip.clone(),
             onion_message_handler: IgnoringMessageHandler {},
             custom_message_handler: IgnoringMessageHandler {},
             send_only_message_handler: self.monitor.clone(),
@@ -529,6 +532,7 @@ impl Bench {
             id,
             manager,
             handler,
+            gossip,
             peers: Arc::new(peers),
             sweeper,
             bumper,

@@ -1,6 +1,7 @@
 //! The concrete types of this node's LDK. Nothing is generic above this file.
 
 use crate::chain::{Broadcaster, Fees};
+use crate::gossip::Gossip;
 use crate::handler::Handler;
 use crate::log::Log;
 use crate::persist::{Persister, SweeperStore};
@@ -58,7 +59,8 @@ pub(crate) type ChannelManager = lightning::ln::channelmanager::ChannelManager<
     Arc<MessageRouter>,
     Arc<Log>,
 >;
-pub(crate) type Gossip = P2PGossipSync<Arc<Graph>, Arc<dyn UtxoLookup + Send + Sync>, Arc<Log>>;
+/// LDK's own gossip handler.
+pub(crate) type NetworkSync = P2PGossipSync<Arc<Graph>, Arc<dyn UtxoLookup + Send + Sync>, Arc<Log>>;
 /// All connections.
 pub(crate) type PeerManager = peer_handler::PeerManager<
     SocketDescriptor,

@@ -1,0 +1,260 @@
+//! What peers tell of the public network, on its way to the graph.
+
+use crate::types::NetworkSync;
+use bitcoin::secp256k1::PublicKey;
+use lightning::ln::msgs::*;
+use lightning::routing::gossip::NodeId;
+use lightning::types::features::{InitFeatures, NodeFeatures};
+use lightning::util::wakers::Future;
+use std::sync::{RwLock, RwLockReadGuard};
+
+/// LDK's gossip handler, with checked channels added to the graph while nobody reads gossip.
+///
+/// LDK takes a channel whose output was looked up off the list of those that wait, lets go of its
+/// lock, verifies four signatures, and only then adds it to the graph. An update or a node
+/// announcement that another thread reads meanwhile belongs to no channel that is known or
+/// awaited: it is dropped, and nobody tells it again for hours.
+pub(crate) struct Gossip {
+    inner: NetworkSync,
+    /// Taken after `PeerManager`'s locks, before the graph's; nothing of ours is taken under it.
+    checked: RwLock<()>,
+}
+
+impl Gossip {
+    pub(crate) fn new(inner: NetworkSync) -> Gossip {
+        Gossip { inner, checked: RwLock::new(()) }
+    }
+
+    /// Completes when an announced channel was looked up: `get_and_clear_pending_msg_events` then
+    /// adds it to the graph.
+    pub(crate) fn channel_checked(&self) -> Future {
+        self.inner.validation_completion_future()
+    }
+
+    fn reading(&self) -> RwLockReadGuard<'_, ()> {
+        self.checked.read().expect("no panic while it is held")
+    }
+}
+
+impl BaseMessageHandler for Gossip {
+    fn get_and_clear_pending_msg_events(&self) -> Vec<MessageSendEvent> {
+        let _alone = self.checked.write().expect("no panic while it is held");
+        self.inner.get_and_clear_pending_msg_events()
+    }
+
+    fn peer_disconnected(&self, their_node_id: PublicKey) {
+        self.inner.peer_disconnected(their_node_id)
+    }
+
+    fn provided_node_features(&self) -> NodeFeatures {
+        self.inner.provided_node_features()
+    }
+
+    fn provided_init_features(&self, their_node_id: PublicKey) -> InitFeatures {
+        self.inner.provided_init_features(their_node_id)
+    }
+
+    fn peer_connected(&self, their_node_id: PublicKey, msg: &Init, inbound: bool) -> Result<(), ()> {
+        self.inner.peer_connected(their_node_id, msg, inbound)
+    }
+}
+
+impl RoutingMessageHandler for Gossip {
+    fn handle_node_announcement(
+        &self,
+        their_node_id: Option<PublicKey>,
+        msg: &NodeAnnouncement,
+    ) -> Result<bool, LightningError> {
+        let _reading = self.reading();
+        self.inner.handle_node_announcement(their_node_id, msg)
+    }
+
+    fn handle_channel_announcement(
+        &self,
+        their_node_id: Option<PublicKey>,
+        msg: &ChannelAnnouncement,
+    ) -> Result<bool, LightningError> {
+        let _reading = self.reading();
+        self.inner.handle_channel_announcement(their_node_id, msg)
+    }
+
+    fn handle_channel_update(
+        &self,
+        their_node_id: Option<PublicKey>,
+        msg: &ChannelUpdate,
+    ) -> Result<Option<(NodeId, NodeId)>, LightningError> {
+        let _reading = self.reading();
+        self.inner.handle_channel_update(their_node_id, msg)
+    }
+
+    fn get_next_channel_announcement(
+        &self,
+        starting_point: u64,
+    ) -> Option<(ChannelAnnouncement, Option<ChannelUpdate>, Option<ChannelUpdate>)> {
+        self.inner.get_next_channel_announcement(starting_point)
+    }
+
+    fn get_next_node_announcement(&self, starting_point: Option<&NodeId>) -> Option<NodeAnnouncement> {
+        self.inner.get_next_node_announcement(starting_point)
+    }
+
+    fn handle_reply_channel_range(
+        &self,
+        their_node_id: PublicKey,
+        msg: ReplyChannelRange,
+    ) -> Result<(), LightningError> {
+        self.inner.handle_reply_channel_range(their_node_id, msg)
+    }
+
+    fn handle_reply_short_channel_ids_end(
+        &self,
+        their_node_id: PublicKey,
+        msg: ReplyShortChannelIdsEnd,
+    ) -> Result<(), LightningError> {
+        self.inner.handle_reply_short_channel_ids_end(their_node_id, msg)
+    }
+
+    fn handle_query_channel_range(
+        &self,
+        their_node_id: PublicKey,
+        msg: QueryChannelRange,
+    ) -> Result<(), LightningError> {
+        self.inner.handle_query_channel_range(their_node_id, msg)
+    }
+
+    fn handle_query_short_channel_ids(
+        &self,
+        their_node_id: PublicKey,
+        msg: QueryShortChannelIds,
+    ) -> Result<(), LightningError> {
+        self.inner.handle_query_short_channel_ids(their_node_id, msg)
+    }
+
+    fn processing_queue_high(&self) -> bool {
+        self.inner.processing_queue_high()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::Log;
+    use crate::types::Graph;
+    use bitcoin::constants::ChainHash;
+    use bitcoin::hashes::{Hash, sha256d};
+    use bitcoin::secp256k1::ecdsa::Signature;
+    use bitcoin::secp256k1::{Message, Secp256k1, SecretKey};
+    use bitcoin::{Amount, Network, TxOut};
+    use lightning::ln::chan_utils::make_funding_redeemscript;
+    use lightning::routing::utxo::{UtxoFuture, UtxoLookup, UtxoResult};
+    use lightning::types::features::ChannelFeatures;
+    use lightning::util::ser::Writeable;
+    use lightning::util::wakers::Notifier;
+    use std::sync::{Arc, Mutex};
+    use std::time::{SystemTime, UNIX_EPOCH};
+
+    const CHANNELS: u64 = 200;
+
+    /// Leaves every lookup open until it is told to answer.
+    #[derive(Default)]
+    struct Lookups(Mutex<Vec<UtxoFuture>>);
+
+    impl UtxoLookup for Lookups {
+        fn get_utxo(&self, _: &ChainHash, _: u64, notifier: Arc<Notifier>) -> UtxoResult {
+            let future = UtxoFuture::new(notifier);
+            self.0.lock().unwrap().push(future.clone());
+            UtxoResult::Async(future)
+        }
+    }
+
+    impl Lookups {
+        fn answer_all(&self) {
+            let script_pubkey = make_funding_redeemscript(&public(3), &public(4)).to_p2wsh();
+            let output = TxOut { value: Amount::from_sat(1_000_000), script_pubkey };
+            self.0.lock().unwrap().drain(..).for_each(|lookup| lookup.resolve(Ok(output.clone())));
+        }
+    }
+
+    fn secret(n: u8) -> SecretKey {
+        SecretKey::from_slice(&[n; 32]).unwrap()
+    }
+
+    fn public(n: u8) -> PublicKey {
+        secret(n).public_key(&Secp256k1::new())
+    }
+
+    fn signed(contents: &impl Writeable, n: u8) -> Signature {
+        let hash = sha256d::Hash::hash(&contents.encode()).to_byte_array();
+        Secp256k1::new().sign_ecdsa(&Message::from_digest(hash), &secret(n))
+    }
+
+    fn announcement(scid: u64) -> ChannelAnnouncement {
+        let contents = UnsignedChannelAnnouncement {
+            features: ChannelFeatures::empty(),
+            chain_hash: ChainHash::REGTEST,
+            short_channel_id: scid,
+            node_id_1: NodeId::from_pubkey(&public(1)),
+            node_id_2: NodeId::from_pubkey(&public(2)),
+            bitcoin_key_1: NodeId::from_pubkey(&public(3)),
+            bitcoin_key_2: NodeId::from_pubkey(&public(4)),
+            excess_data: vec![],
+        };
+        ChannelAnnouncement {
+            node_signature_1: signed(&contents, 1),
+            node_signature_2: signed(&contents, 2),
+            bitcoin_signature_1: signed(&contents, 3),
+            bitcoin_signature_2: signed(&contents, 4),
+            contents,
+        }
+    }
+
+    fn update(scid: u64, direction: u8) -> ChannelUpdate {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+        let contents = UnsignedChannelUpdate {
+            chain_hash: ChainHash::REGTEST,
+            short_channel_id: scid,
+            timestamp: now as u32,
+            message_flags: 1,
+            channel_flags: direction,
+            cltv_expiry_delta: 40,
+            htlc_minimum_msat: 1,
+            htlc_maximum_msat: 1_000_000_000,
+            fee_base_msat: 0,
+            fee_proportional_millionths: 0,
+            excess_data: vec![],
+        };
+        ChannelUpdate { signature: signed(&contents, 1 + direction), contents }
+    }
+
+    #[test]
+    fn no_update_is_lost_while_checked_channels_are_added() {
+        let graph = Arc::new(Graph::new(Network::Regtest, Arc::new(Log)));
+        let lookups = Arc::new(Lookups::default());
+        let inner = NetworkSync::new(graph.clone(), Some(lookups.clone()), Arc::new(Log));
+        let gossip = Gossip::new(inner);
+        for scid in 0..CHANNELS {
+            let _ = gossip.handle_channel_announcement(None, &announcement(scid));
+        }
+        let updates: Vec<_> =
+            (0..CHANNELS).rev().flat_map(|scid| [update(scid, 0), update(scid, 1)]).collect();
+        lookups.answer_all();
+        let begun = std::sync::Barrier::new(2);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                begun.wait();
+                gossip.get_and_clear_pending_msg_events();
+            });
+            begun.wait();
+            for update in &updates {
+                let _ = gossip.handle_channel_update(None, update);
+            }
+        });
+        gossip.get_and_clear_pending_msg_events();
+        let known = graph.read_only();
+        let lost = |scid: &u64| {
+            let channel = known.channel(*scid).expect("it was announced, and found on the chain");
+            channel.one_to_two.is_none() || channel.two_to_one.is_none()
+        };
+        assert_eq!((0..CHANNELS).filter(lost).collect::<Vec<_>>(), [0; 0]);
+    }
+}
