@@ -95,7 +95,7 @@ codes! {
     ChainUnusable = "chain_unusable", none, 17;
     /// The disk is full, broken or not writable; what was committed is kept.
     Storage = "storage", none, 18;
-    /// The database is unreadable, or of a newer version.
+    /// The database is missing, unreadable, or of a newer version.
     Database = "database", none, 19;
     /// The payment failed; its failure says why.
     PaymentFailed = "payment_failed", none, 20;

@@ -51,7 +51,7 @@ pub enum StartError {
     Chain(#[from] ChainError),
     /// Stored bytes that LDK or the wallet cannot read.
     #[error(
-        "the stored {what} cannot be read ({why}): restore the data directory from a copy that was made while the node was stopped"
+        "the stored {what} cannot be read ({why}): do NOT start from an older copy or an empty folder, which can cost all that is in channels; update sponte if a newer one wrote it, or ask the peers to close by force and run `sponte init --restore` in a new directory"
     )]
     Unreadable {
         /// Which.
@@ -307,7 +307,7 @@ impl Bench {
             None => (tip.height, tip.block_hash),
         };
         let wallet = Wallet::create_or_load(seed, config.network, coins, Some(birthday))
-            .map_err(|error| unreadable("wallet", error))?;
+            .map_err(|error| unreadable("wallet", format_args!("{error}")))?;
         let graph = match state.get(GRAPH) {
             Some(bytes) => Graph::read(&mut &bytes[..], log.clone()).map_err(|e| unreadable("graph", e))?,
             None => Graph::new(config.network, log.clone()),

@@ -2,6 +2,7 @@
 
 use crate::config::{Bitcoind, BitcoindAuth, Config};
 use crate::context::Context;
+use crate::data_dir::DataDir;
 use crate::failure::Failure;
 use crate::network::Network;
 use crate::{config, data_dir, seed};
@@ -32,16 +33,30 @@ pub struct Extras {
     pub failpoints: Failpoints,
 }
 
+/// Makes the database of a new node: a start takes none for a new one, as it might be a lost one.
+///
+/// # Errors
+/// See [`open`].
+pub fn create(dir: &DataDir) -> Result<(), Failure> {
+    let store = open_store(dir, Options { create: true, ..Options::default() })?;
+    store.close().map_err(|why| store_failure(&why))
+}
+
 /// Opens the folder; it is this process's until the store is dropped.
 ///
 /// # Errors
-/// Locked, unreadable, newer, or the system does not let us.
+/// Locked, missing, unreadable, newer, or the system does not let us.
 pub fn open(context: &Context, extras: &Extras) -> Result<Store, Failure> {
-    let options = Options { failpoints: extras.failpoints.clone() };
-    Store::open(context.dir.path(), options).map_err(|why| {
+    open_store(&context.dir, Options { create: false, failpoints: extras.failpoints.clone() })
+}
+
+fn open_store(dir: &DataDir, options: Options) -> Result<Store, Failure> {
+    Store::open(dir.path(), options).map_err(|why| {
         let code = match &why {
             OpenError::Locked { .. } => Code::Locked,
-            OpenError::Newer { .. } | OpenError::Unreadable { .. } => Code::Database,
+            OpenError::Newer { .. } | OpenError::Missing { .. } | OpenError::Unreadable { .. } => {
+                Code::Database
+            }
             OpenError::Store(why) => store_code(why),
             _ => Code::Storage,
         };

@@ -225,6 +225,24 @@ fn a_newer_or_unreadable_database_is_told_and_left_alone() {
 }
 
 #[test]
+fn a_database_that_is_gone_is_told_and_not_made_anew() {
+    let dir = regtest_node();
+    let chain = Chain::start(dir.path());
+    let path = dir.path().join("node/sponte.db");
+    for empty in [false, true] {
+        match empty {
+            true => fs::write(&path, b"").expect("written"),
+            false => fs::remove_file(&path).expect("`init` made it"),
+        }
+        let (code, line) = refused(dir.path(), &chain.url, &[]);
+        assert_eq!(code, Some(19), "{line}");
+        assert!(line.contains("sponte.db is missing or empty"), "{line}");
+        assert!(line.contains("do NOT start from an older copy or an empty folder"), "{line}");
+        assert_eq!(path.exists(), empty, "it is left as it is");
+    }
+}
+
+#[test]
 fn a_full_disk_stops_the_node_and_loses_nothing() {
     let dir = regtest_node();
     let chain = Chain::start(dir.path());

@@ -6,6 +6,10 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+/// What to do about a memory that is lost. An older state of a channel was revoked: whoever
+/// broadcasts it, as a node does that starts from a copy, loses all that is in the channel.
+const LOST: &str = "do NOT start from an older copy or an empty folder, which can cost all that is in channels; repair the file, or ask the peers to close by force and run `sponte init --restore` in a new directory";
+
 /// Why a folder cannot be opened.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -28,10 +32,14 @@ pub enum OpenError {
         /// The newest schema that this version knows.
         known: u32,
     },
+    /// The database was never made, or is there no more.
+    #[error("{file} is missing or empty: {LOST}")]
+    Missing {
+        /// The database.
+        file: PathBuf,
+    },
     /// Not a database, another program's, or damaged.
-    #[error(
-        "{file} cannot be read as a sponte database ({why}): move it away to start anew, or put an intact copy in its place"
-    )]
+    #[error("{file} cannot be read as a sponte database ({why}): {LOST}")]
     Unreadable {
         /// The database.
         file: PathBuf,
@@ -65,7 +73,7 @@ pub enum StoreError {
     #[error("the ledger refused a row ({0}): please report this, then start sponte again")]
     Refused(String),
     /// Bytes in the file are not what was once written.
-    #[error("the database holds something unreadable ({0}): put an intact copy of the folder in its place")]
+    #[error("the database holds something unreadable ({0}): {LOST}")]
     Damaged(String),
     /// The database or the operating system failed.
     #[error("the database failed ({0}): check the disk, then start sponte again")]
@@ -118,7 +126,9 @@ mod tests {
         let messages = [
             OpenError::Locked { dir: "d".into() }.to_string(),
             OpenError::Newer { file: "f".into(), found: 2, known: 1 }.to_string(),
+            OpenError::Missing { file: "f".into() }.to_string(),
             OpenError::Unreadable { file: "f".into(), why: "w".into() }.to_string(),
+            StoreError::Damaged("w".into()).to_string(),
             OpenError::Io { path: "p".into(), source: io() }.to_string(),
             StoreError::from(io()).to_string(),
             StoreError::DiskFull.to_string(),
@@ -126,6 +136,18 @@ mod tests {
         ];
         for message in messages {
             assert!(message.lines().count() == 1 && message.contains(": "), "{message}");
+        }
+    }
+
+    #[test]
+    fn no_message_sends_to_an_old_copy() {
+        for message in [
+            OpenError::Missing { file: "f".into() }.to_string(),
+            OpenError::Unreadable { file: "f".into(), why: "w".into() }.to_string(),
+            StoreError::Damaged("w".into()).to_string(),
+        ] {
+            assert!(message.contains("do NOT start from an older copy or an empty folder"), "{message}");
+            assert!(message.contains("`sponte init --restore` in a new directory"), "{message}");
         }
     }
 

@@ -43,8 +43,20 @@ impl Folder {
 
     /// The database: there, empty if it is new, and readable by its owner only. The log and its
     /// index take their mode from it.
-    pub(crate) fn database(&self) -> Result<PathBuf, OpenError> {
+    ///
+    /// One that must not be new is looked at before SQLite sees it, which of an empty file throws
+    /// the log away.
+    pub(crate) fn database(&self, create: bool) -> Result<PathBuf, OpenError> {
         let path = self.path.join(DATABASE);
+        if !create {
+            match fs::metadata(&path) {
+                Ok(found) if found.len() > 0 => {}
+                Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                    return Err(OpenError::Io { path, source });
+                }
+                _ => return Err(OpenError::Missing { file: path }),
+            }
+        }
         match open_private(&path).and_then(|file| restrict(&file)) {
             Ok(()) => Ok(path),
             Err(source) => Err(OpenError::Io { path, source }),
@@ -111,10 +123,10 @@ mod tests {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
         let folder = Folder::open(dir.path()).expect("free");
-        let database = folder.database().expect("made");
+        let database = folder.database(true).expect("made");
         assert_eq!(mode(&database), 0o600);
         fs::set_permissions(&database, fs::Permissions::from_mode(0o644)).expect("ours");
-        assert_eq!(mode(&folder.database().expect("there")), 0o600);
+        assert_eq!(mode(&folder.database(true).expect("there")), 0o600);
     }
 
     #[test]

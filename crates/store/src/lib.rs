@@ -19,7 +19,7 @@
 //! use sponte_store::{Options, Store};
 //!
 //! # let dir = tempfile::tempdir()?;
-//! let store = Store::open(dir.path(), Options::default())?;
+//! let store = Store::open(dir.path(), Options { create: true, ..Options::default() })?;
 //! let mut transaction = Transaction::default();
 //! transaction.kv.put("wallet", "tip", vec![1, 2, 3]);
 //! store.writer().submit(transaction, Box::new(|end| { end.expect("the disk has room"); }));

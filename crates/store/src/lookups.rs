@@ -59,7 +59,7 @@ mod tests {
     #[test]
     fn transfers_under_a_prefix_and_no_others() {
         let dir = tempfile::tempdir().expect("a folder");
-        let store = Store::open(dir.path(), Options::default()).expect("opens");
+        let store = Store::open(dir.path(), Options { create: true, ..Options::default() }).expect("opens");
         let transfers = ["a/", "a/2", "a/1é", "a0", "a", "b/1"].map(transfer);
         let changes = ChangeSet { transfers: transfers.to_vec(), ..ChangeSet::default() };
         let (sender, receiver) = mpsc::channel();

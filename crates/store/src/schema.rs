@@ -19,13 +19,16 @@ const LOG_SIZE_LIMIT_BYTES: u32 = 64 << 20;
 const WRITER_CACHE_KIB: i32 = 32 << 10;
 const STATEMENTS: usize = 64;
 
-/// The writer's connection, the schema brought up to date.
-pub(crate) fn open_writer(file: &Path) -> Result<Connection, OpenError> {
+/// The writer's connection, the schema brought up to date, or made if `create` allows it.
+pub(crate) fn open_writer(file: &Path, create: bool) -> Result<Connection, OpenError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut conn = Connection::open_with_flags(file, flags).map_err(|e| unreadable(file, e))?;
     conn.busy_timeout(BUSY_TIMEOUT).map_err(|e| unreadable(file, e))?;
     // Before anything is written: a file that is not ours stays as it is.
     let version = version(&conn, file)?;
+    if version == 0 && !create {
+        return Err(OpenError::Missing { file: file.to_owned() });
+    }
     set_up(&conn).map_err(|e| unreadable(file, e))?;
     migrate(&mut conn, version).map_err(|e| unreadable(file, e))?;
     Ok(conn)
@@ -110,7 +113,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let file = dir.path().join("sponte.db");
         std::fs::write(&file, b"").expect("written");
-        let conn = open_writer(&file).expect("new");
+        let conn = open_writer(&file, true).expect("new");
         let number = |sql| conn.query_row(sql, [], |row| row.get::<_, i64>(0)).expect("a number");
         // 2 is `FULL`: the log is synced by every commit, not by checkpoints only.
         assert_eq!(number("PRAGMA synchronous"), 2);
@@ -124,7 +127,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let file = dir.path().join("sponte.db");
         std::fs::write(&file, b"").expect("written");
-        let _writer = open_writer(&file).expect("new");
+        let _writer = open_writer(&file, true).expect("new");
         let reader = open_reader(&file).expect("there");
         reader.execute("DELETE FROM kv", []).expect_err("read-only");
     }

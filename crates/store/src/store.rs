@@ -16,6 +16,9 @@ use std::thread::{self, JoinHandle};
 /// How a store is opened.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
+    /// Whether a database is made where there is none. Off for a folder that has one already: a
+    /// node that forgot its channels looks like a new one, and must not start as one.
+    pub create: bool,
     /// Trouble on order, for crash tests.
     pub failpoints: Failpoints,
 }
@@ -31,15 +34,16 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the folder, made if it is not there, and brings its schema up to date.
+    /// Opens the folder and brings its schema up to date. With [`Options::create`] both folder and
+    /// database are made if they are not there.
     ///
     /// # Errors
     /// See [`OpenError`]. Nothing is changed in a folder that is locked, nor in a database that
     /// is newer, damaged or another program's.
     pub fn open(dir: &Path, options: Options) -> Result<Store, OpenError> {
         let folder = Folder::open(dir)?;
-        let file = folder.database()?;
-        let conn = schema::open_writer(&file)?;
+        let file = folder.database(options.create)?;
+        let conn = schema::open_writer(&file, options.create)?;
         let io = |source| OpenError::Io { path: dir.to_owned(), source };
         let failpoints = options.failpoints.activate(folder.path()).map_err(io)?;
         let (sender, receiver) = mpsc::channel();

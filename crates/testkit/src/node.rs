@@ -87,7 +87,8 @@ impl TestNode {
         let runtime = tokio::runtime::Handle::current();
         let started = tokio::task::spawn_blocking(move || {
             std::fs::create_dir_all(&dir).expect("a folder");
-            let store = Store::open(&dir, Options::default()).expect("the store opens");
+            let store =
+                Store::open(&dir, Options { create: true, ..Options::default() }).expect("the store opens");
             let secret = NodeSecret::new(seed.node_secret());
             let engine = sponte_engine::Config::new(sponte_ldk::node_id_of(&seed), secret);
             let stored = Stored::read(|namespace| store.kv(namespace)).expect("the store reads");

@@ -39,7 +39,7 @@ impl Served {
     /// Starts one.
     pub async fn start() -> Served {
         let dir = tempfile::tempdir().expect("a folder");
-        let store = Store::open(dir.path(), Options::default()).expect("a store");
+        let store = Store::open(dir.path(), Options { create: true, ..Options::default() }).expect("a store");
         let shared = Arc::new(Mutex::new(Shared::default()));
         let config = Config::new(node_id(2), NodeSecret::new([7; 32]));
         let theirs = shared.clone();

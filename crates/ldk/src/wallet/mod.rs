@@ -88,7 +88,7 @@ pub enum WalletError {
     #[error("the wallet has format {0}, which is newer than this program: update the program")]
     Newer(String),
     /// Bytes that make no sense.
-    #[error("the wallet's data is damaged at key {key} ({why}): restore from a backup or the seed")]
+    #[error("the wallet's data is damaged at key {key} ({why})")]
     Damaged {
         /// Which key.
         key: String,

@@ -283,7 +283,7 @@ impl Drop for Fake {
 }
 
 pub fn open(dir: &Path, failpoints: Failpoints) -> Store {
-    Store::open(dir, Options { failpoints }).expect("the folder is free")
+    Store::open(dir, Options { create: true, failpoints }).expect("the folder is free")
 }
 
 /// Starts a node whose backend goes on from what the store has.

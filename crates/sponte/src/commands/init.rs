@@ -3,7 +3,7 @@
 use crate::context::Context;
 use crate::data_dir;
 use crate::failure::{CommandResult, Done, Failure};
-use crate::{seed, settings};
+use crate::{node_start, seed, settings};
 use clap::Args;
 use serde::Serialize;
 use sponte_api::Code;
@@ -58,6 +58,7 @@ pub fn execute(context: &Context, args: &InitArgs) -> CommandResult {
         let height = args.birthday_height.unwrap_or(0);
         data_dir::replace(&dir.birthday(), format!("{height}\n").as_bytes())?;
     }
+    node_start::create(dir)?;
     seed::write(dir, &seed)?;
     let words = seed.words();
     let made = Made {

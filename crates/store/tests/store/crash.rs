@@ -22,7 +22,7 @@ fn child() {
     let setting = |name| std::env::var(name).expect("set with the folder");
     let failpoints = Failpoints::parse(&setting(FAILPOINTS)).expect("known words");
     let pipeline: u64 = setting(PIPELINE).parse().expect("a number");
-    let store = Store::open(Path::new(&folder), Options { failpoints }).expect("a free folder");
+    let store = Store::open(Path::new(&folder), Options { create: true, failpoints }).expect("a free folder");
     let writer = store.writer();
     let (sender, ended) = mpsc::channel();
     for n in 0..SUBMISSIONS {

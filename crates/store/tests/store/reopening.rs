@@ -124,6 +124,34 @@ fn a_damaged_file_is_refused() {
     assert!(matches!(refusal, OpenError::Unreadable { .. }), "{refusal}");
 }
 
+/// A start that takes an absent database for a new one forgets the channels.
+#[test]
+fn a_database_that_is_gone_is_not_made_anew() {
+    let missing = |dir: &Path| {
+        let refusal = refusal(dir);
+        assert!(matches!(refusal, OpenError::Missing { .. }), "{refusal}");
+        assert!(refusal.to_string().contains("sponte.db"), "{refusal}");
+    };
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let file = dir.path().join("sponte.db");
+    missing(dir.path());
+    assert!(!file.exists());
+
+    let store = open(dir.path());
+    write_changes(&store, settled(1)).expect("written");
+    store.close().expect("nothing failed");
+    fs::write(&file, b"").expect("written");
+    // What is left may be needed to repair the file.
+    let log = dir.path().join("sponte.db-wal");
+    fs::write(&log, b"the last commits").expect("written");
+    missing(dir.path());
+    assert_eq!(fs::read(&log).expect("there"), b"the last commits");
+
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    raw(dir.path()).pragma_update(None, "journal_mode", "wal").expect("an empty database");
+    missing(dir.path());
+}
+
 #[test]
 fn a_creation_that_was_cut_short_goes_on() {
     let dir = tempfile::tempdir().expect("a temporary folder");

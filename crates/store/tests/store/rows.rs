@@ -11,7 +11,7 @@ use std::time::Duration;
 pub const DEADLINE: Duration = Duration::from_secs(60);
 
 pub fn open(dir: &Path) -> Store {
-    Store::open(dir, Options::default()).expect("a folder of our own")
+    Store::open(dir, Options { create: true, ..Options::default() }).expect("a folder of our own")
 }
 
 /// A connection around the store, for a look at the file, or damage to it.

@@ -9,7 +9,7 @@ use std::sync::mpsc;
 
 fn open_with(dir: &Path, failpoints: &str) -> Store {
     let failpoints = Failpoints::parse(failpoints).expect("words that are known");
-    Store::open(dir, Options { failpoints }).expect("a folder of our own")
+    Store::open(dir, Options { create: true, failpoints }).expect("a folder of our own")
 }
 
 /// Submits all while the writer is held in a completion, so that all of them wait together.
