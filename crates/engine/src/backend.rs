@@ -53,7 +53,13 @@ pub enum BackendEvent {
     /// A payment is claimed: every preimage is durable. Repeats at every start.
     Claimed(Claimed),
     /// HTLCs of a hash to us are failed, or going to be.
-    ReceiveFailed(PaymentHash),
+    ReceiveFailed {
+        /// Which.
+        hash: PaymentHash,
+        /// Others with this hash are being claimed: those that failed came too late to be of
+        /// their set, and nothing is said of it.
+        claiming: bool,
+    },
     /// An attempt has left, or will with the commit of this step. Comes in the step of its
     /// [`Command::Send`].
     Dispatched {

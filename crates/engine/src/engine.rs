@@ -105,7 +105,9 @@ impl Engine {
                 let past = if let Fact::Payment(row) = fact { row.map(|row| *row) } else { None };
                 incoming.handle_claimed(books, step, &claimed, past);
             }
-            BackendEvent::ReceiveFailed(hash) => incoming.handle_receive_failed(books, step, hash),
+            BackendEvent::ReceiveFailed { hash, claiming } => {
+                incoming.handle_receive_failed(books, step, hash, claiming);
+            }
             BackendEvent::Dispatched { attempt, parts } => {
                 outgoing.handle_dispatched(books, step, attempt, &parts);
             }

@@ -105,9 +105,19 @@ impl Incoming {
         step.changes.payments.push(row);
     }
 
-    /// Its HTLCs are failed: a pending payment of that hash has ended. Nothing is known of those
-    /// that we refused.
-    pub(crate) fn handle_receive_failed(&mut self, books: &mut Books, step: &mut Step, hash: PaymentHash) {
+    /// Its HTLCs are failed: a pending payment of that hash has ended, unless it is being claimed
+    /// and the failed ones are further HTLCs of anybody who knows the hash. Nothing is known of
+    /// those that we refused.
+    pub(crate) fn handle_receive_failed(
+        &mut self,
+        books: &mut Books,
+        step: &mut Step,
+        hash: PaymentHash,
+        claiming: bool,
+    ) {
+        if claiming {
+            return;
+        }
         if let Some(id) = self.by_hash.get(&hash).copied() {
             self.fail(books, step, id);
         }

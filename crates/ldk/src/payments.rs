@@ -6,9 +6,10 @@ use lightning::events::{
     Event, HTLCHandlingFailureType, InboundHTLCLocator, OutboundHTLCLocator, PathFailure,
     PaymentFailureReason, PaymentPurpose,
 };
+use lightning::ln::channel_state::InboundHTLCStateDetails;
 use lightning::routing::router::Path;
 use lightning::routing::scoring::ScoreUpdate;
-use lightning::types::payment::PaymentPreimage;
+use lightning::types::payment::{PaymentHash as LdkHash, PaymentPreimage};
 use sponte_engine::backend::{BackendEvent, Claimable, Claimed, ClaimedPart, Forward, Purpose, SendFailure};
 use sponte_proto::{BlockHeight, ChannelId, CltvExpiry, Msat, PaymentHash, PaymentId, Preimage, Records};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -21,7 +22,10 @@ impl Ldk {
             Event::HTLCHandlingFailed {
                 failure_type: HTLCHandlingFailureType::Receive { payment_hash },
                 ..
-            } => Some(BackendEvent::ReceiveFailed(PaymentHash::from_bytes(payment_hash.0))),
+            } => {
+                let hash = PaymentHash::from_bytes(payment_hash.0);
+                Some(BackendEvent::ReceiveFailed { hash, claiming: self.is_claiming(payment_hash) })
+            }
             Event::PaymentSent { payment_id: Some(id), payment_preimage, fee_paid_msat, .. } => {
                 Some(BackendEvent::Sent {
                     attempt: PaymentId::from_bytes(id.0),
@@ -59,6 +63,17 @@ impl Ldk {
         };
         self.events.extend(event);
         None
+    }
+
+    /// Whether LDK is claiming HTLCs of a hash. It fails every further one meanwhile, and the event
+    /// names the hash only. A claim shows in its channels at once, also while it waits for the
+    /// disk; of a channel that closed in that time it is not known.
+    fn is_claiming(&self, hash: LdkHash) -> bool {
+        let channels = self.node.manager.list_channels();
+        channels.iter().flat_map(|channel| &channel.pending_inbound_htlcs).any(|htlc| {
+            let removal = htlc.state == Some(InboundHTLCStateDetails::AwaitingRemoteRevokeToRemoveFulfill);
+            removal && htlc.payment_hash == hash
+        })
     }
 
     /// A failed path teaches the graph and the scorer.

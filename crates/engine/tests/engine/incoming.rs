@@ -4,7 +4,7 @@ use crate::rig::{Rig, channel, config, keysend, msat, preimage};
 use sponte_engine::backend::{BackendEvent, Claimable, Claimed, ClaimedPart, Command, Purpose};
 use sponte_engine::commit::{Account, State};
 use sponte_engine::{Engine, Fact, Input};
-use sponte_proto::{CltvExpiry, Msat, PaymentId};
+use sponte_proto::{CltvExpiry, Msat, PaymentHash, PaymentId};
 
 fn claimed(claimable: &Claimable, amounts_msat: &[u64]) -> Claimed {
     let part = |msat_: &u64| ClaimedPart {
@@ -13,6 +13,10 @@ fn claimed(claimable: &Claimable, amounts_msat: &[u64]) -> Claimed {
         expiry: CltvExpiry::new(800_000),
     };
     Claimed { id: claimable.id, hash: claimable.hash, parts: amounts_msat.iter().map(part).collect() }
+}
+
+fn failed(hash: PaymentHash) -> BackendEvent {
+    BackendEvent::ReceiveFailed { hash, claiming: false }
 }
 
 fn offer(rig: &mut Rig, claimable: &Claimable) -> Vec<Command> {
@@ -47,7 +51,7 @@ fn what_is_refused_leaves_no_row() {
     for refused in [zero, unknown, wrong] {
         let mut rig = Rig::new();
         assert_eq!(offer(&mut rig, &refused), [Command::Fail(refused.hash)]);
-        rig.event(BackendEvent::ReceiveFailed(refused.hash));
+        rig.event(failed(refused.hash));
         assert!(rig.ledger.payments.is_empty() && rig.ledger.events.is_empty());
     }
 }
@@ -86,12 +90,23 @@ fn a_repeat_is_claimed_again_and_a_second_set_left_alone() {
 fn htlcs_that_are_failed_end_the_payment() {
     let mut rig = Rig::new();
     offer(&mut rig, &keysend(5));
-    rig.event(BackendEvent::ReceiveFailed(keysend(5).hash));
+    rig.event(failed(keysend(5).hash));
     assert_eq!(rig.failure(keysend(5).id), "not_received");
     assert_eq!(rig.ledger.pending(Account::HeldIn), 0);
     rig.ledger.check();
-    rig.event(BackendEvent::ReceiveFailed(keysend(5).hash));
+    rig.event(failed(keysend(5).hash));
     assert_eq!(rig.events(), ["receive_failed"]);
+}
+
+#[test]
+fn a_second_set_that_fails_during_the_claim_ends_nothing() {
+    let mut rig = Rig::new();
+    offer(&mut rig, &keysend(5));
+    rig.event(BackendEvent::ReceiveFailed { hash: keysend(5).hash, claiming: true });
+    assert_eq!(rig.state(keysend(5).id), State::Pending);
+    rig.event(BackendEvent::Claimed(claimed(&keysend(5), &[7_000])));
+    assert_eq!(rig.events(), ["payment_received"]);
+    rig.ledger.check();
 }
 
 #[test]
@@ -108,7 +123,7 @@ fn the_books_follow_what_the_channels_gained() {
 fn money_that_came_after_all_is_booked() {
     let mut rig = Rig::new();
     offer(&mut rig, &keysend(5));
-    rig.event(BackendEvent::ReceiveFailed(keysend(5).hash));
+    rig.event(failed(keysend(5).hash));
     rig.event(BackendEvent::Claimed(claimed(&keysend(5), &[7_000])));
     assert_eq!(rig.state(keysend(5).id), State::Settled);
     assert_eq!(rig.ledger.posted(Account::Channel(channel(1))), 7_000);

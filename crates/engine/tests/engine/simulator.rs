@@ -172,6 +172,10 @@ impl Simulation {
         }
         assert!(paid.values().all(|times| *times == 1), "a key is paid at most once");
         assert!(!self.ledger.events.iter().any(|row| row.kind == "anomaly"), "the backend kept its word");
+        for event in self.ledger.events.iter().filter(|row| row.kind == "receive_failed") {
+            let payment = event.payment.expect("it is about one");
+            assert_eq!(self.ledger.payments[&payment].state, State::Failed, "told as failed");
+        }
     }
 
     /// Nothing new happens, and all that is open comes to its end.

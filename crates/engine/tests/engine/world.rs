@@ -117,7 +117,7 @@ impl Backend {
     pub fn fail(&mut self, hash: PaymentHash) {
         if let Some((_, state @ Inbound::Offered)) = self.inbound.get_mut(&hash) {
             *state = Inbound::Failed;
-            self.queue.push_back(BackendEvent::ReceiveFailed(hash));
+            self.queue.push_back(BackendEvent::ReceiveFailed { hash, claiming: false });
         }
     }
 
@@ -171,11 +171,17 @@ impl Backend {
 }
 
 impl Network {
-    /// Somebody pays us.
+    /// Somebody pays us. Further HTLCs of a hash that is being claimed fail by themselves.
     pub fn offer(&mut self, backend: &mut Backend, number: u8) {
         let claimable = keysend(number);
-        if backend.inbound.contains_key(&claimable.hash) {
-            return;
+        let hash = claimable.hash;
+        match backend.inbound.get(&hash) {
+            None => {}
+            Some((_, Inbound::Claimed)) if !self.released.contains(&hash) => {
+                let failed = BackendEvent::ReceiveFailed { hash, claiming: true };
+                return backend.queue.push_back(failed);
+            }
+            Some(_) => return,
         }
         backend.queue.push_back(BackendEvent::Claimable(Box::new(claimable.clone())));
         backend.inbound.insert(claimable.hash, (claimable, Inbound::Offered));

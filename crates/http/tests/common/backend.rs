@@ -129,7 +129,8 @@ impl Backend for Played {
                 shared.events.push(BackendEvent::Claimed(Claimed { id, hash, parts }));
             }
             Command::Fail(hash) => {
-                self.shared.lock().expect("no panic").events.push(BackendEvent::ReceiveFailed(hash));
+                let failed = BackendEvent::ReceiveFailed { hash, claiming: false };
+                self.shared.lock().expect("no panic").events.push(failed);
             }
         }
     }

@@ -11,7 +11,8 @@ use sponte_engine::{Config, NodeSecret};
 use sponte_node::{Node, PaymentRequest, StartError, Waker, spawn};
 use sponte_proto::{ChannelId, CltvExpiry, Msat, NodeId, PaymentHash, PaymentId, Preimage, Records};
 use sponte_store::{Failpoints, Options, Store};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
+use std::collections::btree_map::{BTreeMap, Entry};
 use std::convert::Infallible;
 use std::path::Path;
 use std::rc::Rc;
@@ -150,14 +151,17 @@ impl Backend for Fake {
             }
         }
         self.queue.extend(state.events.drain(..));
-        let events: Vec<_> = self.queue.drain(..).collect();
+        let mut events: Vec<_> = self.queue.drain(..).collect();
         drop(state);
-        for event in &events {
+        for event in &mut events {
             match event {
-                BackendEvent::Claimable(claimable) => {
-                    // LDK lets no second set into a hash that is being claimed.
-                    self.inbound.entry(claimable.hash).or_insert_with(|| (**claimable).clone());
-                }
+                BackendEvent::Claimable(claimable) => match self.inbound.entry(claimable.hash) {
+                    Entry::Vacant(free) => drop(free.insert((**claimable).clone())),
+                    // LDK fails a second set of a hash that is being claimed by itself.
+                    Entry::Occupied(_) => {
+                        *event = BackendEvent::ReceiveFailed { hash: claimable.hash, claiming: true };
+                    }
+                },
                 BackendEvent::Sent { attempt, .. } | BackendEvent::AttemptFailed { attempt, .. } => {
                     self.attempts.remove(attempt);
                     self.kv.delete("fake", attempt.to_string());

@@ -28,6 +28,9 @@ async fn a_preimage_leaves_after_its_commit_and_once() {
     world.tell(BackendEvent::Claimable(Box::new(keysend(7, 5))));
     world.until("it is refused", |state| !state.refused.is_empty()).await;
     assert_eq!(world.state().released, [keysend(1, 5).hash]);
+    let events = node.handle().ledger().events(0, 100).expect("reads");
+    let kinds: Vec<_> = events.iter().map(|row| row.kind.as_str()).collect();
+    assert_eq!(kinds, ["payment_received"], "a second set says nothing of the first");
     assert_eq!(node.handle().ledger().check().expect("reads"), Vec::<String>::new());
     node.stop().await.expect("stops");
 }
