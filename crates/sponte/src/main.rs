@@ -9,6 +9,7 @@ mod config;
 mod context;
 mod data_dir;
 mod failure;
+mod interrupt;
 mod logging;
 mod network;
 mod node_start;

@@ -3,7 +3,7 @@
 mod common;
 
 use common::process::{Chain, Process, run_command, until};
-use common::{Ended, one_object, run};
+use common::{Ended, one_object, run, sponte};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -62,6 +62,8 @@ fn a_payment_and_its_trouble() {
     says_why_it_does_not_pay(&alice, &bob);
     #[cfg(unix)]
     says_that_it_is_still_in_flight(&alice, &bob);
+    #[cfg(unix)]
+    who_is_interrupted_has_the_key(&alice, &bob);
     for node in [&alice, &bob] {
         let audit = node.ask(&["audit"]);
         assert_eq!(audit["clean"], true, "{audit}");
@@ -112,10 +114,10 @@ fn pays_with_records(alice: &Node, bob: &Node) {
 fn says_why_it_does_not_pay(alice: &Node, bob: &Node) {
     let stranger = "02eec7245d6b7d2ccb30380bfbe2a3648cd7a942653f5aa340edcea1f283686619";
     for (args, code, said) in [
-        (&["pay", &bob.id, "0sat"][..], 2, "zero"),
-        (&["pay", &alice.id, "5sat"], 2, "this node"),
-        (&["pay", stranger, "5sat"], 20, "public graph"),
-        (&["pay", &bob.id, "20000000btc"], 20, "channels can send"),
+        (&["pay", &bob.id, "0sat", "--id", "none"][..], 2, "zero"),
+        (&["pay", &alice.id, "5sat", "--id", "self"], 2, "this node"),
+        (&["pay", stranger, "5sat", "--id", "stranger"], 20, "public graph"),
+        (&["pay", &bob.id, "20000000btc", "--id", "all"], 20, "channels can send"),
         (&["peer", "disconnect", stranger], 4, "no such peer"),
         (&["peer", "connect", &format!("{stranger}@127.0.0.1:1")], 7, "127.0.0.1:1"),
         (&["channel", "open", &bob.id, "9btc"], 5, "sat"),
@@ -152,6 +154,40 @@ fn says_that_it_is_still_in_flight(alice: &Node, bob: &Node) {
         let ended = alice.run(&pay);
         (ended.code == 0).then(|| assert_eq!(one_object(&ended.stdout)["outcome"], "settled"))
     });
+}
+
+/// Alice's process stands still before she can answer, then bob's with the HTLC in it.
+#[cfg(unix)]
+fn who_is_interrupted_has_the_key(alice: &Node, bob: &Node) {
+    for (still, json) in [(alice, false), (alice, true), (bob, false), (bob, true)] {
+        still.process.signal("STOP");
+        let mut command = sponte(alice.dir.path());
+        command.arg("--dir").arg(alice.dir.path().join("node")).args(["pay", &bob.id, "3sat"]);
+        command.args(json.then_some("--json"));
+        let mut paying = Process::spawn(command);
+        let line = paying.wait_for_log("key ");
+        let key = line.split(['"', ' ', ':']).nth(1).expect("a key").to_owned();
+        if still.id == bob.id {
+            until("a payment that waits", || {
+                let pending = alice.ask(&["payments", "list", "--state", "pending"]);
+                pending["payments"].as_array().is_some_and(|list| !list.is_empty()).then_some(())
+            });
+        }
+        paying.signal("INT");
+        if json {
+            let said = paying.said();
+            assert!(
+                said["outcome"] == "still_in_flight" || said["error"]["code"] == "still_in_flight",
+                "{said}"
+            );
+            assert!(said.to_string().contains(&key), "{said}");
+        }
+        let (code, log) = paying.ended();
+        assert_eq!(code, Some(21), "{log}");
+        still.process.signal("CONT");
+        let end = alice.ask(&["pay", &bob.id, "3sat", "--id", &key]);
+        assert_eq!((&end["outcome"], &end["attempt_count"]), (&"settled".into(), &1.into()), "{end}");
+    }
 }
 
 fn closes(chain: &Chain, alice: &Node) {

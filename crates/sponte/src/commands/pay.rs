@@ -2,6 +2,7 @@
 
 use crate::context::{Context, Node};
 use crate::failure::{CommandResult, Done, Failure};
+use crate::interrupt::Interrupt;
 use crate::output::pairs;
 use crate::pay_progress::Progress;
 use crate::show;
@@ -66,11 +67,16 @@ pub async fn execute(context: &Context, args: PayArgs) -> CommandResult {
     if let Some(address) = &args.to.address {
         node.client.connect_peer(args.to.id, address).await.map_err(|error| node.failure(error))?;
     }
-    let (no_wait, timeout) = (args.no_wait, args.timeout);
+    let (no_wait, timeout, drawn) = (args.no_wait, args.timeout, args.id.is_none());
     let request = request(args)?;
+    let mut interrupt = Interrupt::listen()?;
+    if let (true, Some(key)) = (drawn, &request.key) {
+        context.output.progress(&format!("key {key}: with --id {key} this is paid at most once"));
+    }
+    let begun = begin(&node, &request, &mut interrupt).await?;
     let detail = match no_wait {
-        true => ask(&node, &request, Duration::ZERO).await?,
-        false => watch(context, &node, &request, timeout).await?,
+        true => begun,
+        false => watch(context, &node, &request, begun, timeout, &mut interrupt).await?,
     };
     Ok(tell(context, detail, no_wait))
 }
@@ -99,14 +105,30 @@ fn fresh_key() -> Result<String, Failure> {
     Ok(sponte_proto::hex(&key))
 }
 
-/// From here on the payment may exist: whatever goes wrong, its key is told.
-async fn ask(node: &Node<'_>, request: &PayRequest, wait: Duration) -> Result<PaymentDetail, Failure> {
-    node.client.pay(request, wait).await.map_err(|error| with_key(node.failure(error), request))
+/// From here on the payment may exist: whatever goes wrong, and whoever loses patience, its key is
+/// told.
+async fn begin(
+    node: &Node<'_>,
+    request: &PayRequest,
+    interrupt: &mut Interrupt,
+) -> Result<PaymentDetail, Failure> {
+    tokio::select! {
+        // First, so that somebody listens before anything is sent.
+        biased;
+        () = interrupt.wait() => Err(with_key(interrupted(), request)),
+        begun = node.client.pay(request, Duration::ZERO) => {
+            begun.map_err(|error| with_key(node.failure(error), request))
+        }
+    }
+}
+
+fn interrupted() -> Failure {
+    Failure::new(Code::StillInFlight, "interrupted before the node answered: it may yet be paid")
 }
 
 fn with_key(failure: Failure, request: &PayRequest) -> Failure {
     match (failure.code, &request.key) {
-        (Code::NoNode | Code::Busy, Some(key)) => Failure::new(
+        (Code::NoNode | Code::Busy | Code::StillInFlight, Some(key)) => Failure::new(
             failure.code,
             format!("{}; repeat the command with --id {key}, which is paid at most once", failure.message),
         ),
@@ -118,12 +140,13 @@ async fn watch(
     context: &Context,
     node: &Node<'_>,
     request: &PayRequest,
+    mut detail: PaymentDetail,
     timeout: Duration,
+    interrupt: &mut Interrupt,
 ) -> Result<PaymentDetail, Failure> {
     let end = Instant::now() + timeout + GRACE;
     let glance = if context.output.is_json() { timeout + GRACE } else { GLANCE };
     let mut progress = Progress::default();
-    let mut detail = ask(node, request, glance.min(end - Instant::now())).await?;
     loop {
         if !context.output.is_json() {
             progress.lines(&detail).iter().for_each(|line| context.output.progress(line));
@@ -136,7 +159,7 @@ async fn watch(
             next = node.client.payment(detail.payment.id, glance.min(left)) => {
                 next.map_err(|error| with_key(node.failure(error), request))?
             }
-            _ = tokio::signal::ctrl_c() => return Ok(detail),
+            () = interrupt.wait() => return Ok(detail),
         };
     }
 }

@@ -25,7 +25,13 @@ pub struct Process {
 impl Process {
     /// Starts it; it ends when its stdin is closed.
     pub fn start(mut command: Command) -> Process {
-        command.arg("--exit-on-stdin-close").stdin(Stdio::piped());
+        command.arg("--exit-on-stdin-close");
+        Process::spawn(command)
+    }
+
+    /// Starts a command that ends by itself.
+    pub fn spawn(mut command: Command) -> Process {
+        command.stdin(Stdio::piped());
         let mut child = command.spawn().expect("the binary starts");
         let stdin = child.stdin.take();
         let stdout = lines(child.stdout.take().expect("piped"));
@@ -41,10 +47,13 @@ impl Process {
         }
     }
 
-    /// Waits for a line of its log.
-    pub fn wait_for_log(&mut self, words: &str) {
+    /// Waits for a line of its log, which it answers.
+    pub fn wait_for_log(&mut self, words: &str) -> String {
         let deadline = Instant::now() + LONG;
-        while !self.logged.contains(words) {
+        loop {
+            if let Some(line) = self.logged.lines().find(|line| line.contains(words)) {
+                return line.to_owned();
+            }
             match self.stderr.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
                 Ok(line) => self.logged.push_str(&(line + "\n")),
                 Err(why) => panic!("no `{words}` ({why}) in: {}", self.logged),

@@ -6,9 +6,9 @@
 //! into the folder any more, and it is removed.
 
 use super::child::{self, not_started};
-use super::interrupt::Interrupt;
 use super::until::failed;
 use crate::failure::{CommandResult, Done, Failure, storage};
+use crate::interrupt::Interrupt;
 use std::io::{self, PipeWriter};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;

@@ -2,7 +2,6 @@
 
 mod chain;
 mod child;
-mod interrupt;
 mod janitor;
 mod node;
 mod payment;
@@ -15,9 +14,9 @@ mod until;
 mod world;
 
 use crate::failure::{CommandResult, Done, Failure};
+use crate::interrupt::Interrupt;
 use crate::output::Output;
 use clap::Args;
-use interrupt::Interrupt;
 use progress::Progress;
 use report::Report;
 use scenes::Scene;

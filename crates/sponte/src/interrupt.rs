@@ -1,7 +1,7 @@
 //! Ctrl-C, and what else asks a process to end.
 
-use super::until::failed;
 use crate::failure::Failure;
+use sponte_api::Code;
 use std::io;
 
 /// Listens from the moment it is made: nothing that comes later kills the process by itself.
@@ -17,7 +17,9 @@ impl Interrupt {
     /// # Errors
     /// The system does not let us.
     pub fn listen() -> Result<Interrupt, Failure> {
-        Interrupt::new().map_err(|why| failed(format!("cannot listen for Ctrl-C: {why}")))
+        Interrupt::new().map_err(|why| {
+            Failure::new(Code::Internal, format!("cannot listen for Ctrl-C: {why}; start again"))
+        })
     }
 
     #[cfg(unix)]
@@ -36,7 +38,7 @@ impl Interrupt {
         Ok(Interrupt {})
     }
 
-    /// Returns when the demo is asked to end.
+    /// Returns when somebody asks for the end.
     #[cfg(unix)]
     pub async fn wait(&mut self) {
         let [interrupt, terminate, hangup] = &mut self.signals;
@@ -47,7 +49,7 @@ impl Interrupt {
         }
     }
 
-    /// Returns when the demo is asked to end.
+    /// Returns when somebody asks for the end.
     #[cfg(not(unix))]
     pub async fn wait(&mut self) {
         if tokio::signal::ctrl_c().await.is_err() {
