@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::network::Network;
 use crate::output::Output;
 use crate::settings::Settings;
-use sponte_api::{Client, ClientError, Code};
+use sponte_api::{Client, ClientError, Code, Payment, PaymentsQuery};
 
 /// What every command starts from.
 #[derive(Clone, Debug)]
@@ -95,6 +95,16 @@ pub struct Node<'a> {
 }
 
 impl Node<'_> {
+    /// The payment with an idempotency key, if there is one.
+    ///
+    /// # Errors
+    /// The node does not answer.
+    pub async fn payment_of_key(&self, key: &str) -> Result<Option<Payment>, Failure> {
+        let query = PaymentsQuery { key: Some(key.to_owned()), ..PaymentsQuery::default() };
+        let found = self.client.payments(&query).await.map_err(|error| self.failure(error))?;
+        Ok(found.payments.into_iter().next())
+    }
+
     /// What to say of a request that was not answered as hoped.
     pub fn failure(&self, error: ClientError) -> Failure {
         match error {

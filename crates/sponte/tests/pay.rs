@@ -48,17 +48,22 @@ fn alice_and_bob() -> (Chain, Node, Node) {
     let peer = format!("{}@{}", bob.id, bob.address);
     alice.ask(&["channel", "open", &peer, "200000sat"]);
     chain.mine(6);
+    usable(&alice, &bob);
+    (chain, alice, bob)
+}
+
+fn usable(alice: &Node, bob: &Node) {
     until("a usable channel at both ends", || {
         let usable = |node: &Node| node.ask(&["channel"])["channels"][0]["state"] == "usable";
-        (usable(&alice) && usable(&bob)).then_some(())
+        (usable(alice) && usable(bob)).then_some(())
     });
-    (chain, alice, bob)
 }
 
 #[test]
 fn a_payment_and_its_trouble() {
     let (chain, alice, bob) = alice_and_bob();
     pays_with_records(&alice, &bob);
+    tells_the_end_without_the_peer(&alice, &bob);
     says_why_it_does_not_pay(&alice, &bob);
     #[cfg(unix)]
     says_that_it_is_still_in_flight(&alice, &bob);
@@ -109,6 +114,19 @@ fn pays_with_records(alice: &Node, bob: &Node) {
     let tree = alice.run(&["payments", "show", "--key", "coffee"]).well();
     assert!(tree.contains("attempt 1 settled") && tree.contains(&bob.id), "{tree}");
     alice.run(&["payments", "show", "--key", "tea"]).failed(4);
+}
+
+/// What became of a key is known here: the peer need not be there.
+fn tells_the_end_without_the_peer(alice: &Node, bob: &Node) {
+    alice.run(&["pay", &bob.id, "4sat", "--id", "tip"]).well();
+    alice.run(&["peer", "disconnect", &bob.id]).well();
+    let gone = format!("{}@127.0.0.1:1", bob.id);
+    let again = alice.ask(&["pay", &gone, "4sat", "--id", "tip"]);
+    assert_eq!((&again["outcome"], &again["attempt_count"]), (&"settled".into(), &1.into()));
+    alice.run(&["pay", &gone, "5sat", "--id", "tip"]).failed(6);
+    alice.run(&["pay", &gone, "5sat", "--id", "fresh"]).failed(7);
+    alice.run(&["peer", "connect", &format!("{}@{}", bob.id, bob.address)]).well();
+    usable(alice, bob);
 }
 
 fn says_why_it_does_not_pay(alice: &Node, bob: &Node) {

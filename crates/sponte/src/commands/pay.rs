@@ -64,9 +64,7 @@ struct Answer {
 /// Asks the node to pay, and tells how it ends.
 pub async fn execute(context: &Context, args: PayArgs) -> CommandResult {
     let node = context.node()?;
-    if let Some(address) = &args.to.address {
-        node.client.connect_peer(args.to.id, address).await.map_err(|error| node.failure(error))?;
-    }
+    connect(&node, &args).await?;
     let (no_wait, timeout, drawn) = (args.no_wait, args.timeout, args.id.is_none());
     let request = request(args)?;
     let mut interrupt = Interrupt::listen()?;
@@ -79,6 +77,18 @@ pub async fn execute(context: &Context, args: PayArgs) -> CommandResult {
         false => watch(context, &node, &request, begun, timeout, &mut interrupt).await?,
     };
     Ok(tell(context, detail, no_wait))
+}
+
+/// A payment that exists needs no peer to tell what became of it.
+async fn connect(node: &Node<'_>, args: &PayArgs) -> Result<(), Failure> {
+    let Some(address) = &args.to.address else { return Ok(()) };
+    if let Some(key) = &args.id
+        && node.payment_of_key(key).await?.is_some()
+    {
+        return Ok(());
+    }
+    let connected = node.client.connect_peer(args.to.id, address).await;
+    connected.map(|_| ()).map_err(|error| node.failure(error))
 }
 
 fn request(args: PayArgs) -> Result<PayRequest, Failure> {

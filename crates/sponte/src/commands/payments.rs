@@ -83,9 +83,7 @@ async fn show_one(context: &Context, node: &Node<'_>, args: ShowArgs) -> Command
 }
 
 async fn of_key(node: &Node<'_>, key: String) -> Result<PaymentId, Failure> {
-    let query = PaymentsQuery { key: Some(key), ..PaymentsQuery::default() };
-    let found = node.client.payments(&query).await.map_err(|error| node.failure(error))?;
-    found.payments.first().map(|payment| payment.id).ok_or_else(|| {
+    node.payment_of_key(&key).await?.map(|payment| payment.id).ok_or_else(|| {
         Failure::new(
             Code::NotFound,
             "no payment has this key; `sponte payments list` shows those that there are",
