@@ -2,7 +2,7 @@
 
 use crate::cli::Global;
 use crate::data_dir::{self, DataDir};
-use crate::failure::Failure;
+use crate::failure::{Failure, storage};
 use crate::network::Network;
 use crate::output::Output;
 use crate::settings::Settings;
@@ -64,13 +64,18 @@ impl Context {
         ))
     }
 
-    /// The node that runs on the folder.
+    /// The node that runs on the folder. An address that a killed node left behind is not used:
+    /// whoever listens there now would be sent the token.
     ///
     /// # Errors
-    /// None was made, or none runs.
+    /// None was made, none runs, or it does not serve its API yet.
     pub fn node(&self) -> Result<Node<'_>, Failure> {
         self.require_node()?;
-        let address = data_dir::read(&self.dir.api_address())?.ok_or_else(|| self.no_node())?;
+        let path = self.dir.path();
+        if !sponte_store::is_in_use(path).map_err(|why| storage("look into", path, &why))? {
+            return Err(self.no_node());
+        }
+        let address = data_dir::read(&self.dir.api_address())?.ok_or_else(|| self.not_ready())?;
         let token = data_dir::read(&self.dir.token())?.ok_or_else(|| {
             let path = self.dir.token();
             Failure::new(Code::Unauthorized, format!("{} is missing; restore it from a copy", path.display()))
@@ -78,6 +83,16 @@ impl Context {
         let client = Client::new(address.trim(), token.trim())
             .map_err(|why| Failure::new(Code::Internal, format!("the system gives no HTTP client: {why}")))?;
         Ok(Node { client, context: self })
+    }
+
+    fn not_ready(&self) -> Failure {
+        let path = self.dir.path().display();
+        Failure::new(
+            Code::Busy,
+            format!(
+                "the node on {path} is starting, stopping or waiting for bitcoind: see its log, and try again"
+            ),
+        )
     }
 
     fn no_node(&self) -> Failure {

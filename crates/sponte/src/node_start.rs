@@ -13,8 +13,14 @@ use sponte_ldk::{Ldk, Stored, node_id_of};
 use sponte_node::Node;
 use sponte_store::{Failpoints, OpenError, Options, Store, StoreError};
 use std::io::ErrorKind;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// How often is looked again whether a folder is free.
+const LOOKS: u32 = 10;
+/// And after how long.
+const GLANCE: Duration = Duration::from_millis(20);
 
 /// A running node and its memory, which outlives it.
 pub struct Started {
@@ -51,7 +57,7 @@ pub fn open(context: &Context, extras: &Extras) -> Result<Store, Failure> {
 }
 
 fn open_store(dir: &DataDir, options: Options) -> Result<Store, Failure> {
-    Store::open(dir.path(), options).map_err(|why| {
+    open_patiently(dir.path(), &options).map_err(|why| {
         let code = match &why {
             OpenError::Locked { .. } => Code::Locked,
             OpenError::Newer { .. } | OpenError::Missing { .. } | OpenError::Unreadable { .. } => {
@@ -62,6 +68,17 @@ fn open_store(dir: &DataDir, options: Options) -> Result<Store, Failure> {
         };
         Failure::new(code, why.to_string())
     })
+}
+
+/// A client that looks whether a node runs holds the lock for a moment; a node holds it longer.
+fn open_patiently(path: &Path, options: &Options) -> Result<Store, OpenError> {
+    for _ in 0..LOOKS {
+        match Store::open(path, options.clone()) {
+            Err(OpenError::Locked { .. }) => std::thread::sleep(GLANCE),
+            opened => return opened,
+        }
+    }
+    Store::open(path, options.clone())
 }
 
 /// Starts the node: blocks until bitcoind answers and the node has caught up with it.

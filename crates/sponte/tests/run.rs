@@ -119,7 +119,10 @@ fn who_waits_for_bitcoind_can_be_stopped() {
     let port = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("bound");
     let mut node = Process::start(run_command(dir.path(), &format!("http://{port}")));
     node.wait_for_log("waiting for bitcoind");
+    let line = run(dir.path(), &["info"]).failed(8);
+    assert!(line.contains("waiting for bitcoind"), "{line}");
     node.stop();
+    run(dir.path(), &["info"]).failed(10);
 }
 
 #[test]

@@ -62,13 +62,29 @@ fn no_riddle_when_no_node_runs() {
     }
 }
 
-/// What a node left behind that was killed: an address at which nobody listens any more.
+/// What a node left behind that was killed: an address at which somebody else listens by now.
 #[test]
-fn a_stale_address_is_no_riddle_either() {
+fn a_stale_address_is_sent_nothing() {
+    let dir = tempfile::tempdir().expect("a folder");
+    run(dir.path(), &["init"]).well();
+    let stranger = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    stranger.set_nonblocking(true).expect("a socket");
+    let address = stranger.local_addr().expect("bound");
+    std::fs::write(dir.path().join("node/api.addr"), address.to_string()).expect("written");
+    let line = run(dir.path(), &["info"]).failed(10);
+    assert!(line.contains("no node runs on"), "{line}");
+    assert!(stranger.accept().is_err(), "the token would be theirs");
+}
+
+/// A node that has just died: the address was read before.
+#[test]
+fn an_address_without_a_node_is_no_riddle_either() {
     let dir = tempfile::tempdir().expect("a folder");
     run(dir.path(), &["init"]).well();
     let gone = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("bound");
     std::fs::write(dir.path().join("node/api.addr"), gone.to_string()).expect("written");
+    let lock = std::fs::File::create(dir.path().join("node/lock")).expect("ours");
+    lock.lock().expect("free");
     let line = run(dir.path(), &["info"]).failed(10);
     assert!(line.contains("no node runs on"), "{line}");
     let line = run(dir.path(), &["pay", ID, "50sat", "--id", "coffee"]).failed(10);

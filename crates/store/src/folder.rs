@@ -11,6 +11,24 @@ pub(crate) const DATABASE: &str = "sponte.db";
 pub(crate) const LOG: &str = "sponte.db-wal";
 const LOCK: &str = "lock";
 
+/// Whether a process has the folder open. Looking takes a shared lock for a moment: whoever opens
+/// the folder just then should try again.
+///
+/// # Errors
+/// The system does not let us look.
+pub fn is_in_use(dir: &Path) -> io::Result<bool> {
+    let lock = match File::open(dir.join(LOCK)) {
+        Ok(lock) => lock,
+        Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(why) => return Err(why),
+    };
+    match lock.try_lock_shared() {
+        Ok(()) => Ok(false),
+        Err(TryLockError::WouldBlock) => Ok(true),
+        Err(TryLockError::Error(why)) => Err(why),
+    }
+}
+
 /// A folder that is ours until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Folder {
@@ -109,10 +127,13 @@ mod tests {
     fn one_at_a_time() {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let path = dir.path().join("new/deeper");
+        assert!(!is_in_use(&path).expect("looked"), "there is none");
         let first = Folder::open(&path).expect("free");
+        assert!(is_in_use(&path).expect("looked"));
         let second = Folder::open(&path).expect_err("taken");
         assert!(matches!(&second, OpenError::Locked { dir } if *dir == path), "{second}");
         drop(first);
+        assert!(!is_in_use(&path).expect("looked"));
         Folder::open(&path).expect("free again");
     }
 
