@@ -5,6 +5,7 @@ use crate::data_dir::{self, DataDir};
 use crate::failure::{Failure, storage};
 use crate::network::Network;
 use crate::output::Output;
+use crate::seed;
 use crate::settings::Settings;
 use sponte_api::{Client, ClientError, Code, Payment, PaymentsQuery};
 
@@ -56,6 +57,9 @@ impl Context {
     pub fn require_node(&self) -> Result<(), Failure> {
         if self.dir.is_initialised() {
             return Ok(());
+        }
+        if self.dir.lacks_its_seed() {
+            return Err(seed::missing(&self.dir));
         }
         let (path, flags) = (self.dir.path().display(), self.flags());
         Err(Failure::new(

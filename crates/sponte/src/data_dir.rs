@@ -103,6 +103,11 @@ impl DataDir {
         self.seed().exists()
     }
 
+    /// Whether it has the memory of a node whose seed is gone: another seed must not take it over.
+    pub fn lacks_its_seed(&self) -> bool {
+        !self.is_initialised() && self.0.join(sponte_store::DATABASE).exists()
+    }
+
     /// As a flag for the user to repeat: ` --dir ..`, empty for the default folder.
     pub fn flag(&self, network: Network) -> String {
         match DataDir::locate(None, network) {

@@ -43,15 +43,21 @@ pub fn write(dir: &DataDir, seed: &Seed) -> Result<(), Failure> {
 /// There is none, or the file holds something else.
 pub fn read(dir: &DataDir) -> Result<Seed, Failure> {
     let path = dir.seed();
-    let words = data_dir::read(&path)?.map(Zeroizing::new).ok_or_else(|| {
-        Failure::new(
-            Code::NotInitialised,
-            format!("{} is missing; restore it from your copy", path.display()),
-        )
-    })?;
+    let words = data_dir::read(&path)?.map(Zeroizing::new).ok_or_else(|| missing(dir))?;
     Seed::parse(&words).map_err(|why| {
         Failure::new(Code::BadConfig, format!("{}: {why}; restore it from your copy", path.display()))
     })
+}
+
+/// What is said when a node is there, but its seed is not.
+pub fn missing(dir: &DataDir) -> Failure {
+    Failure::new(
+        Code::BadConfig,
+        format!(
+            "the seed of this node is missing: put its words back into {}, or choose another --dir",
+            dir.seed().display()
+        ),
+    )
 }
 
 /// What is said when there is a seed already.

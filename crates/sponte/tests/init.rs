@@ -92,6 +92,21 @@ fn bad_words_make_nothing() {
     }
 }
 
+/// A new seed beside the channels of another would be a node that can use neither.
+#[test]
+fn a_folder_that_lost_its_seed_gets_no_other() {
+    let dir = tempfile::tempdir().expect("a folder");
+    run(dir.path(), &["init"]).well();
+    let node = dir.path().join("node");
+    std::fs::write(node.join("sponte.db"), "channels").expect("written");
+    std::fs::remove_file(node.join("seed")).expect("there");
+    for args in [&["init"][..], &["init", "--restore"], &["run"], &["info"]] {
+        let line = run_with_stdin(dir.path(), args, WORDS).failed(11);
+        assert!(line.contains("put its words back into") && line.contains("node/seed"), "{args:?}: {line}");
+    }
+    assert!(!node.join("seed").exists());
+}
+
 #[test]
 fn a_birthday_belongs_to_a_restored_seed() {
     let dir = tempfile::tempdir().expect("a folder");

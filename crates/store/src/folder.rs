@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// The database's name in the folder.
-pub(crate) const DATABASE: &str = "sponte.db";
+pub const DATABASE: &str = "sponte.db";
 /// The write-ahead log's.
 pub(crate) const LOG: &str = "sponte.db-wal";
 const LOCK: &str = "lock";

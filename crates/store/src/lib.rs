@@ -53,7 +53,7 @@ mod writer;
 pub use books::BooksError;
 pub use error::{OpenError, StoreError};
 pub use failpoints::Failpoints;
-pub use folder::is_in_use;
+pub use folder::{DATABASE, is_in_use};
 pub use ledger::{Cursor, CursorError, Ledger, Page, StoredEvent};
 pub use payments::PaymentsQuery;
 pub use power_loss::cut_unsynced;

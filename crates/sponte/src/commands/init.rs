@@ -46,6 +46,9 @@ pub fn execute(context: &Context, args: &InitArgs) -> CommandResult {
     if dir.is_initialised() {
         return Err(seed::exists(dir));
     }
+    if dir.lacks_its_seed() {
+        return Err(seed::missing(dir));
+    }
     let seed = match args.restore {
         true => seed::of_words(&read_words()?)?,
         false => seed::generate()?,
