@@ -59,7 +59,8 @@ fn exit_codes() -> String {
     }
     text.push_str(
         "\nWith --json the answer, or {\"error\":{\"code\",\"message\"}}, is the one object on stdout;\n\
-         a failure is one line on stderr as well.",
+         a failure is one line on stderr as well. What ends `run` or `chain` after their answer is\n\
+         on stderr alone, and `completions` prints its script.",
     );
     text
 }

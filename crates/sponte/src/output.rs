@@ -6,6 +6,10 @@ use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use serde::Serialize;
 use sponte_api::ErrorBody;
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Whether the one object is on stdout, of which a process has one.
+static ANSWERED: AtomicBool = AtomicBool::new(false);
 
 /// Where answers go, and in which form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +34,7 @@ impl Output {
             true => serde_json::to_string(value).expect("answers are plain data with text keys"),
             false => show::harmless(&words(value)),
         };
+        ANSWERED.store(true, Ordering::Relaxed);
         write_line(&mut io::stdout().lock(), &text);
     }
 
@@ -39,9 +44,10 @@ impl Output {
     }
 
     /// The failure of a command: one line on stderr, and with `--json` the error object as the
-    /// one object on stdout.
+    /// one object on stdout, unless the answer was: what fails later, as when a node that runs
+    /// ends, is told on stderr alone.
     pub fn failure(self, failure: &Failure) {
-        if self.json {
+        if self.json && !ANSWERED.swap(true, Ordering::Relaxed) {
             let body = ErrorBody::from(failure.clone());
             let text = serde_json::to_string(&body).expect("errors are plain data");
             write_line(&mut io::stdout().lock(), &text);

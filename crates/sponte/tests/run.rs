@@ -255,6 +255,7 @@ fn a_full_disk_stops_the_node_and_loses_nothing() {
     node.said();
     let ended = run(dir.path(), &["wallet", "address"]);
     assert_ne!(ended.code, 0, "an address that is not durable is not shown: {ended:?}");
+    assert!(node.rest().is_empty(), "one object, which was said at the start");
     let (code, line) = told(node);
     assert_eq!(code, Some(18), "{line}");
     assert!(line.contains("disk is full") && line.contains("make room"), "{line}");

@@ -67,6 +67,15 @@ impl Process {
         &self.logged
     }
 
+    /// Waits until it has closed its stdout: what it said since.
+    pub fn rest(&self) -> Vec<String> {
+        let deadline = Instant::now() + LONG;
+        let next = || self.stdout.recv_timeout(deadline.saturating_duration_since(Instant::now())).ok();
+        let rest = std::iter::from_fn(next).collect();
+        assert!(Instant::now() < deadline, "it does not end: {rest:?}");
+        rest
+    }
+
     /// A signal, by its name.
     #[cfg(unix)]
     pub fn signal(&self, name: &str) {
