@@ -38,17 +38,22 @@ fn stale_chain(info: &NodeInfo) -> Option<Warning> {
     None
 }
 
-/// Without coins a forced close can be stuck at a fee that no miner takes.
+/// Without coins a forced close can be stuck at a fee that no miner takes. Coins that wait for a
+/// block count: most are the change of an opening, and nobody can do more about it.
 fn anchor_reserve(info: &NodeInfo) -> Option<Warning> {
-    let have = info.balance.confirmed;
-    let missing = info.balance.reserve.to_sat().checked_sub(have.to_sat()).filter(|missing| *missing > 0)?;
+    let balance = &info.balance;
+    let have = balance.confirmed.to_sat() + balance.unconfirmed.to_sat();
+    let missing = balance.reserve.to_sat().checked_sub(have).filter(|missing| *missing > 0)?;
     let missing = Sat::new(missing)?;
+    let channels = match info.channels {
+        1 => "its channel".to_owned(),
+        channels => format!("its {channels} channels"),
+    };
     warning(
         "anchor_reserve",
         format!(
-            "the wallet is {missing} short of what closing {} channels may cost: \
-             send coins to an address of `sponte wallet address`",
-            info.channels
+            "the wallet is {missing} short of what closing {channels} may cost: \
+             send coins to an address of `sponte wallet address`"
         ),
     )
 }
@@ -129,6 +134,16 @@ mod tests {
     fn a_reserve_that_is_missing() {
         let poor = |info: &mut NodeInfo| info.balance.confirmed = Sat::new(24_999).expect("in supply");
         assert_eq!(codes(poor), ["anchor_reserve"]);
+        let mut info = well();
+        poor(&mut info);
+        assert!(of(&info)[0].message.contains("closing its channel may"));
+        info.channels = 2;
+        assert!(of(&info)[0].message.contains("closing its 2 channels may"));
+        let change_of_an_opening = |info: &mut NodeInfo| {
+            poor(info);
+            info.balance.unconfirmed = Sat::new(1).expect("in supply");
+        };
+        assert!(codes(change_of_an_opening).is_empty());
     }
 
     #[test]
