@@ -7,6 +7,9 @@ use sponte_proto::{Msat, Sat};
 /// A tip so old is rare on any public chain: blocks come every ten minutes on average.
 const STALE_TIP_SECONDS: u64 = 2 * 3600;
 
+/// Shorter silences are those between two questions.
+const SILENT_SECONDS: u64 = 10;
+
 /// What the owner should know, the most pressing first.
 pub(crate) fn of(info: &NodeInfo) -> Vec<Warning> {
     [stale_chain(info), anchor_reserve(info), no_inbound_liquidity(info)].into_iter().flatten().collect()
@@ -18,14 +21,8 @@ fn warning(code: &str, message: String) -> Option<Warning> {
 
 /// A node that does not see blocks does not see a peer that closes with an old state.
 fn stale_chain(info: &NodeInfo) -> Option<Warning> {
-    if let Some(seconds) = info.chain_silent_seconds {
-        let why = info.chain_error.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
-        return warning(
-            "stale_chain",
-            format!(
-                "bitcoind has not answered for {seconds} s{why}: check that it runs; the node goes on by itself"
-            ),
-        );
+    if info.chain_silent_seconds.is_some() || info.chain_error.is_some() {
+        return warning("stale_chain", no_news(info));
     }
     // On regtest blocks come when somebody wants one.
     if info.network != "regtest" && info.tip_age_seconds > STALE_TIP_SECONDS {
@@ -36,6 +33,20 @@ fn stale_chain(info: &NodeInfo) -> Option<Warning> {
         );
     }
     None
+}
+
+/// What is wrong says what to do: a bitcoind that refuses the login need not be started.
+fn no_news(info: &NodeInfo) -> String {
+    let why = info.chain_error.as_deref().unwrap_or("it does not answer: check that it runs");
+    match info.chain_silent_seconds {
+        // One that answers, but not with blocks, is never silent for long.
+        None | Some(..SILENT_SECONDS) => {
+            format!("no news from bitcoind: {why}; then the node goes on by itself")
+        }
+        Some(seconds) => {
+            format!("no news from bitcoind for {seconds} s: {why}; then the node goes on by itself")
+        }
+    }
 }
 
 /// Without coins a forced close can be stuck at a fee that no miner takes. Coins that wait for a
@@ -125,9 +136,20 @@ mod tests {
         };
         assert!(codes(regtest).is_empty());
         let mut info = well();
-        info.chain_silent_seconds = Some(7);
-        info.chain_error = Some("connection refused".into());
-        assert!(of(&info)[0].message.contains("7 s (connection refused)"));
+        info.chain_error = Some("bitcoind refused the RPC login: check the password".into());
+        for silent in [None, Some(0)] {
+            info.chain_silent_seconds = silent;
+            let message = &of(&info)[0].message;
+            assert!(
+                message.starts_with("no news from bitcoind: bitcoind refused the RPC login"),
+                "{message}"
+            );
+            assert!(!message.contains("runs"), "{message}");
+        }
+        info.chain_silent_seconds = Some(70);
+        assert!(of(&info)[0].message.contains("for 70 s: bitcoind refused"));
+        info.chain_error = None;
+        assert!(of(&info)[0].message.contains("for 70 s: it does not answer: check that it runs"));
     }
 
     #[test]
