@@ -4,10 +4,11 @@ use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use sponte_api::{Code, ErrorBody, ErrorDetail, RecordError};
+use sponte_api::{Code, ErrorBody, ErrorDetail, MAX_BODY_BYTES, RecordError};
 use sponte_engine::backend::RefusalKind;
 use sponte_node::{AdminError, AuditError, PayError, WaitError};
 use sponte_store::StoreError;
+use std::error::Error;
 
 /// An answer that is no answer: a code of the table and a line for people.
 #[derive(Clone, Debug)]
@@ -102,13 +103,24 @@ impl From<RecordError> for ApiError {
 
 impl From<JsonRejection> for ApiError {
     fn from(rejection: JsonRejection) -> ApiError {
-        let code = match rejection.status() {
-            StatusCode::UNPROCESSABLE_ENTITY => Code::Unprocessable,
-            StatusCode::UNSUPPORTED_MEDIA_TYPE => Code::UnsupportedMediaType,
-            StatusCode::PAYLOAD_TOO_LARGE => Code::TooLarge,
-            _ => Code::InvalidRequest,
+        // axum's own line names types of Rust; what it wraps names the field and the place.
+        let why = rejection.source().map_or_else(|| rejection.body_text(), ToString::to_string);
+        let (code, message) = match rejection.status() {
+            StatusCode::UNPROCESSABLE_ENTITY => (
+                Code::Unprocessable,
+                format!("the body is not that of this request: {why}; see the API's documentation"),
+            ),
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => (
+                Code::UnsupportedMediaType,
+                "the body must be JSON: send it with the header `Content-Type: application/json`".into(),
+            ),
+            StatusCode::PAYLOAD_TOO_LARGE => (
+                Code::TooLarge,
+                format!("the body has more than {MAX_BODY_BYTES} bytes, no request needs so many: send less"),
+            ),
+            _ => (Code::InvalidRequest, format!("the body cannot be read as JSON: {why}; correct it")),
         };
-        ApiError::new(code, rejection.body_text())
+        ApiError::new(code, message)
     }
 }
 

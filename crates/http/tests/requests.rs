@@ -85,6 +85,25 @@ async fn every_mistake_has_the_one_shape() {
     }
 }
 
+/// A library's words say neither what nor where, and nothing of what to do.
+#[tokio::test]
+async fn a_bad_body_is_told_what_to_be() {
+    let served = Served::start().await;
+    let json = "application/json";
+    let long = format!("{{\"key\":\"{}\"}}", "x".repeat(70_000));
+    for (kind, body, said) in [
+        ("text/plain", "{}", "`Content-Type: application/json`"),
+        (json, "{", "the body cannot be read as JSON: EOF while parsing an object at line 1 column 1;"),
+        (json, "{}", "missing field `destination` at line 1 column 2; see the API's documentation"),
+        (json, long.as_str(), "more than 65536 bytes"),
+    ] {
+        let (_, refused) = send(&served, Method::POST, "/v1/pay", Some((kind, body.into()))).await;
+        let message = refused.error.message;
+        assert!(message.contains(said), "{said}: {message}");
+        assert!(!message.contains("target type") && !message.contains("buffer"), "{message}");
+    }
+}
+
 #[tokio::test]
 async fn what_the_backend_refuses_has_its_status() {
     let served = Served::start().await;

@@ -21,6 +21,7 @@ fn wrong_values_say_why() {
         (&["pay", ID, "50sat", "--timeout", "60"], "`60s`"),
         (&["pay", ID, "50sat", "--max-fee", "1"], "has no unit"),
         (&["pay", ID, "50sat", "--id", ""], "1 to 128"),
+        (&["pay", ID, "50sat", "-m", &"x".repeat(70_000)], "70000 bytes"),
         (&["wallet", "send", "bc1q", "5"], "has no unit"),
         (&["channel", "close", "12"], "64 hex digits"),
         (&["payments", "show"], "<PAYMENT ID>"),

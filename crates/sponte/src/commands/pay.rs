@@ -18,6 +18,9 @@ const GLANCE: Duration = Duration::from_millis(250);
 /// How long the node may take to end a payment whose time is over.
 const GRACE: Duration = Duration::from_secs(2);
 
+/// What an onion carries for all hops together (BOLT 4).
+const ONION_BYTES: usize = 1300;
+
 /// Pay a node that sent no invoice
 ///
 /// Waits for the end and shows what happens. The timeout ends attempts, not the payment: while
@@ -63,6 +66,7 @@ struct Answer {
 
 /// Asks the node to pay, and tells how it ends.
 pub async fn execute(context: &Context, args: PayArgs) -> CommandResult {
+    require_room(&args)?;
     let node = context.node()?;
     connect(&node, &args).await?;
     let (no_wait, timeout, drawn) = (args.no_wait, args.timeout, args.id.is_none());
@@ -106,6 +110,22 @@ fn request(args: PayArgs) -> Result<PayRequest, Failure> {
         message: args.message,
         records: args.record,
     })
+}
+
+/// Told here, where nothing is asked yet: a body of any size need not be sent for that.
+fn require_room(args: &PayArgs) -> Result<(), Failure> {
+    let hex_digits = |record: &RecordInput| record.value_hex.as_ref().map_or(0, String::len);
+    let records: usize = args.record.iter().map(|record| hex_digits(record) / 2).sum();
+    let bytes = args.message.as_ref().map_or(0, String::len) + records;
+    if bytes < ONION_BYTES {
+        return Ok(());
+    }
+    Err(Failure::new(
+        Code::Usage,
+        format!(
+            "message and records have {bytes} bytes, and with the route less than {ONION_BYTES} fit into a payment: send less"
+        ),
+    ))
 }
 
 fn fresh_key() -> Result<String, Failure> {
