@@ -89,7 +89,7 @@ impl From<AuditError> for ApiError {
     fn from(error: AuditError) -> ApiError {
         match error {
             AuditError::Backend(error) => error.into(),
-            AuditError::Stopped => ApiError::new(Code::Busy, error.to_string()),
+            AuditError::Busy | AuditError::Stopped => ApiError::new(Code::Busy, error.to_string()),
             other => ApiError::internal(other),
         }
     }

@@ -4,6 +4,7 @@
 //! ledger, again until both looks are the same; and a difference counts only if two readings in a
 //! row show the same, since a channel may have changed a moment before the event that books it.
 
+use crate::blocking::blocking;
 use crate::error::AdminError;
 use crate::handle::Handle;
 use crate::reading::{self, Reading};
@@ -57,18 +58,23 @@ pub enum AuditError {
     /// The ledger cannot be read.
     #[error(transparent)]
     Ledger(#[from] StoreError),
+    /// Another audit runs.
+    #[error("another audit runs: try again in a moment")]
+    Busy,
     /// The process is about to end.
     #[error("the node is stopping: start it again, then audit")]
     Stopped,
 }
 
-/// Holds the ledger against itself, the wallet and the channels.
+/// Holds the ledger against itself, the wallet and the channels. One at a time: it reads all of the
+/// ledger.
 ///
 /// # Errors
-/// The ledger or the backend could not be read.
+/// Another one runs, or the ledger or the backend could not be read.
 pub async fn audit(handle: &Handle) -> Result<Report, AuditError> {
+    let _only = handle.begin_audit().ok_or(AuditError::Busy)?;
     let ledger = handle.ledger().clone();
-    let deviations = reading::blocking(move || ledger.check()).await?;
+    let deviations = blocking(move || ledger.check()).await.ok_or(AuditError::Stopped)??;
     let mut lines: Vec<Line> = deviations.into_iter().map(differs).collect();
     if lines.is_empty() {
         lines.push(agrees("the ledger holds together".into()));

@@ -1,6 +1,7 @@
 //! The door for everybody who asks something of a running node.
 
 use crate::answers::Caller;
+use crate::blocking::blocking;
 use crate::clock;
 use crate::error::{AdminError, PayError, WaitError};
 use crate::message::Message;
@@ -25,13 +26,15 @@ const LOOKS: u32 = 5;
 pub struct Handle {
     messages: Sender<Message>,
     requests: Arc<Semaphore>,
+    audits: Arc<Semaphore>,
     ledger: Ledger,
     commits: watch::Receiver<u64>,
 }
 
 impl Handle {
     pub(crate) fn new(messages: Sender<Message>, ledger: Ledger, commits: watch::Receiver<u64>) -> Handle {
-        Handle { messages, requests: Arc::new(Semaphore::new(REQUESTS)), ledger, commits }
+        let (requests, audits) = (Arc::new(Semaphore::new(REQUESTS)), Arc::new(Semaphore::new(1)));
+        Handle { messages, requests, audits, ledger, commits }
     }
 
     /// Begins a payment, or finds the one that its key stands for, whatever became of it.
@@ -43,7 +46,9 @@ impl Handle {
         for _ in 0..LOOKS {
             // The time first: what begins after it is in the memory of the engine.
             let pay = request.looked_up_at(clock::now());
-            if let Some(row) = self.ledger.payment_by_key(&request.key)? {
+            let (ledger, key) = (self.ledger.clone(), request.key.clone());
+            let found = blocking(move || ledger.payment_by_key(&key)).await.ok_or(PayError::Stopped)??;
+            if let Some(row) = found {
                 let same = pay.same_payment(&row);
                 return if same { Ok(row.id) } else { Err(sponte_engine::PayError::KeyReused.into()) };
             }
@@ -100,7 +105,9 @@ impl Handle {
         loop {
             // Commits that come after the look are seen by the wait for a change.
             commits.borrow_and_update();
-            let row = self.ledger.payment(&id)?.ok_or(WaitError::Unknown)?;
+            let ledger = self.ledger.clone();
+            let found = blocking(move || ledger.payment(&id)).await.ok_or(WaitError::Stopped)??;
+            let row = found.ok_or(WaitError::Unknown)?;
             if row.state != State::Pending {
                 return Ok(row);
             }
@@ -109,6 +116,11 @@ impl Handle {
                 changed = commits.changed() => changed.map_err(|_| WaitError::Stopped)?,
             }
         }
+    }
+
+    /// The right to audit, if nobody does.
+    pub(crate) fn begin_audit(&self) -> Option<OwnedSemaphorePermit> {
+        self.audits.clone().try_acquire_owned().ok()
     }
 
     fn permit(&self) -> Option<OwnedSemaphorePermit> {

@@ -18,6 +18,7 @@
 
 mod answers;
 mod audit;
+mod blocking;
 mod clock;
 mod error;
 mod flights;

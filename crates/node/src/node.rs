@@ -45,8 +45,9 @@ where
     let (commits, commits_seen) = watch::channel(0);
     let (ended, outcome) = watch::channel(None);
     let (ready, started) = mpsc::sync_channel(1);
-    let (ledger, writer) = (store.ledger(), store.writer());
-    let handle = Handle::new(messages.clone(), ledger.clone(), commits_seen);
+    // The step never waits for readers: it has a ledger to itself.
+    let (ledger, writer) = (store.ledger_apart().map_err(StartError::Ledger)?, store.writer());
+    let handle = Handle::new(messages.clone(), store.ledger(), commits_seen);
     let doors = Doors { inbox, messages: messages.clone(), waker: waker.clone(), ledger, writer, commits };
     let body = move || {
         let result =

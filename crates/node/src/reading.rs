@@ -1,6 +1,7 @@
 //! One reading of the ledger and the backend, for an audit.
 
 use crate::audit::AuditError;
+use crate::blocking::blocking;
 use crate::handle::Handle;
 use sponte_engine::backend::{Admin, Channel, WalletBalance};
 use sponte_engine::commit::{Direction, State};
@@ -37,17 +38,7 @@ pub(crate) async fn take(handle: &Handle) -> Result<Option<Reading>, AuditError>
 
 async fn books(handle: &Handle) -> Result<Books, AuditError> {
     let ledger = handle.ledger().clone();
-    blocking(move || look(&ledger)).await
-}
-
-/// Runs a read that takes its time away from the threads that serve others.
-pub(crate) async fn blocking<T: Send + 'static>(
-    read: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
-) -> Result<T, AuditError> {
-    match tokio::task::spawn_blocking(read).await {
-        Ok(value) => Ok(value?),
-        Err(_) => Err(AuditError::Stopped),
-    }
+    Ok(blocking(move || look(&ledger)).await.ok_or(AuditError::Stopped)??)
 }
 
 /// Several reads of a ledger that may move on between them: the caller compares two looks.

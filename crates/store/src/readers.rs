@@ -9,11 +9,11 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 /// More readers at once than this wait for each other, so a burst of requests cannot use up the
 /// process's files.
-const CONNECTIONS: usize = 8;
+pub(crate) const CONNECTIONS: usize = 8;
 
 #[derive(Debug)]
 pub(crate) struct Readers {
-    file: PathBuf,
+    pub(crate) file: PathBuf,
     pool: Mutex<Pool>,
     returned: Condvar,
 }

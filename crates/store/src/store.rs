@@ -86,9 +86,20 @@ impl Store {
         self.writer.clone()
     }
 
-    /// Where committed rows are read.
+    /// Where committed rows are read. Many reads at once wait for each other.
     pub fn ledger(&self) -> Ledger {
         Ledger::new(self.readers.clone())
+    }
+
+    /// The same over connections of its own, the first open already: whoever reads there waits
+    /// for no other reader, however many there are and however long they take.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn ledger_apart(&self) -> Result<Ledger, StoreError> {
+        let readers = Arc::new(Readers::new(self.readers.file.clone()));
+        readers.read(|_| Ok(()))?;
+        Ok(Ledger::new(readers))
     }
 
     /// Writes what is queued, moves the log into the database and frees the folder. Later
@@ -111,5 +122,43 @@ impl Drop for Store {
     fn drop(&mut self) {
         // Whoever submitted was told of a failure by the submission's own completion.
         let _ = self.end();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::readers::CONNECTIONS;
+    use std::time::Duration;
+
+    #[test]
+    fn a_ledger_apart_waits_for_no_other_reader() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let options = Options { create: true, ..Options::default() };
+        let store = Store::open(dir.path(), options).expect("opens");
+        let apart = store.ledger_apart().expect("opens");
+        let (held, all_held) = mpsc::channel();
+        let (read, was_read) = mpsc::channel();
+        thread::scope(|scope| {
+            let mut ends = vec![];
+            for _ in 0..CONNECTIONS {
+                let (end, ended) = mpsc::channel::<()>();
+                let (held, readers) = (held.clone(), store.readers.clone());
+                ends.push(end);
+                scope.spawn(move || {
+                    readers.read(|_| {
+                        held.send(()).expect("awaited");
+                        // Until its other half is dropped.
+                        let _ = ended.recv();
+                        Ok(())
+                    })
+                });
+            }
+            (0..CONNECTIONS).for_each(|_| all_held.recv().expect("each begins"));
+            scope.spawn(move || read.send(apart.last_event_seq().is_ok()));
+            let answer = was_read.recv_timeout(Duration::from_secs(60));
+            drop(ends);
+            assert_eq!(answer, Ok(true));
+        });
     }
 }

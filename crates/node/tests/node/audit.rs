@@ -4,7 +4,7 @@ use crate::fake::{Fate, PATIENCE, World, channel, node, open, request, start};
 use sponte_engine::backend::{
     BackendEvent, Channel, ChannelPending, ChannelState, WalletBalance, WalletTx, WalletTxKind, WalletTxState,
 };
-use sponte_node::{Verdict, audit};
+use sponte_node::{AuditError, Verdict, audit};
 use sponte_proto::{Msat, Sat, Txid};
 use sponte_store::Failpoints;
 
@@ -79,6 +79,19 @@ async fn the_books_agree_until_somebody_takes_money() {
     let differing = report.lines.iter().filter(|line| line.verdict == Verdict::Differs);
     let texts: Vec<_> = differing.map(|line| line.text.clone()).collect();
     assert_eq!(texts, ["on chain: the books say 3997000 msat, the wallet 3996000 msat (+1000 msat)"]);
+    running.stop().await.expect("stops");
+}
+
+#[tokio::test]
+async fn one_audit_at_a_time() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let store = open(dir.path(), Failpoints::default());
+    let running = start(&store, &World::default()).expect("starts");
+    let (handle, other) = (running.handle(), running.handle());
+    let (first, second) = tokio::join!(audit(&handle), audit(&other));
+    assert!(first.expect("reads").ok);
+    assert!(matches!(second, Err(AuditError::Busy)), "{second:?}");
+    assert!(audit(&other).await.expect("reads").ok, "the first has ended");
     running.stop().await.expect("stops");
 }
 
