@@ -263,9 +263,9 @@ pub struct WalletTx {
 pub enum WalletTxState {
     /// In the mempool or in a young block.
     Seen,
-    /// Buried so deep that it stays.
+    /// Buried so deep that it stays, unless it is told to be gone after all.
     Confirmed,
-    /// Replaced, or its inputs are spent by another.
+    /// Replaced, or its inputs are spent by another; or it has another effect, which is told next.
     Gone,
 }
 
