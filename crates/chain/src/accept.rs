@@ -168,7 +168,7 @@ impl Chain {
             return Err(Reason::new("non-BIP68-final").into());
         }
         let fee = check_amounts(tx, spent, moment.height)?;
-        check_spent(spent)?;
+        check_spent(tx, spent)?;
         let sigops = sigop_cost(tx, spent);
         if sigops > MAX_STANDARD_SIGOPS_COST {
             return Err(Reason::with("bad-txns-too-many-sigops", sigops.to_string()).into());

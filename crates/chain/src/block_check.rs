@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use bitcoin::constants::WITNESS_SCALE_FACTOR;
-use bitcoin::{Block, ScriptBuf, Weight};
+use bitcoin::{Block, Script, ScriptBuf, Weight};
 
 use crate::block_tree::BlockNode;
 use crate::locks::{self, Moment};
@@ -91,18 +91,29 @@ fn check_height(block: &Block, height: u32) -> Result<(), Reason> {
     Ok(())
 }
 
-/// BIP 141: witnesses are committed to in the coinbase.
+/// BIP 141: witnesses are committed to in the coinbase. A block without any needs no commitment,
+/// but one that is there must be right.
 fn check_witness(block: &Block) -> Result<(), Reason> {
+    let coinbase = &block.txdata[0];
+    if !coinbase.output.iter().any(|output| is_commitment(&output.script_pubkey)) {
+        let has_witness = block.txdata.iter().flat_map(|tx| &tx.input).any(|input| !input.witness.is_empty());
+        return match has_witness {
+            true => Err(Reason::with("unexpected-witness", "unexpected witness data found")),
+            false => Ok(()),
+        };
+    }
+    let reserved = &coinbase.input[0].witness;
+    if reserved.len() != 1 || reserved[0].len() != 32 {
+        return Err(Reason::with("bad-witness-nonce-size", "invalid witness reserved value size"));
+    }
     if !block.check_witness_commitment() {
-        let has_nonce =
-            block.txdata[0].input[0].witness.len() == 1 && block.txdata[0].input[0].witness[0].len() == 32;
-        return Err(if has_nonce {
-            Reason::with("bad-witness-merkle-match", "witness merkle commitment mismatch")
-        } else {
-            Reason::with("bad-witness-nonce-size", "invalid witness reserved value size")
-        });
+        return Err(Reason::with("bad-witness-merkle-match", "witness merkle commitment mismatch"));
     }
     Ok(())
+}
+
+fn is_commitment(script: &Script) -> bool {
+    script.len() >= 38 && script.as_bytes().starts_with(&[0x6a, 0x24, 0xaa, 0x21, 0xa9, 0xed])
 }
 
 /// The push of a height with which a coinbase begins.

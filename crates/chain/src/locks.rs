@@ -37,7 +37,8 @@ pub(crate) fn are_relative_locks_over(
     moment: Moment,
     median_before: impl Fn(u32) -> u32,
 ) -> bool {
-    if tx.version.0 < 2 {
+    // bitcoind reads the number without a sign.
+    if tx.version.0.cast_unsigned() < 2 {
         return true;
     }
     tx.input.iter().zip(spent_heights).all(|(input, &height)| {
@@ -91,6 +92,8 @@ mod tests {
         let mut old = tx(0, 11);
         old.version = Version::ONE;
         assert!(are_relative_locks_over(&old, &[190], MOMENT, |_| 0), "version 1 has none");
+        old.version = Version(-1);
+        assert!(!are_relative_locks_over(&old, &[190], MOMENT, |_| 0), "the highest version has");
     }
 
     #[test]

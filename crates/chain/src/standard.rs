@@ -17,6 +17,9 @@ const MAX_SCRIPT_SIG_SIZE: usize = 1650;
 /// The most keys of a multisig script that is not hashed.
 const MAX_BARE_KEYS: usize = 3;
 
+/// Version 1 with a program of two bytes.
+const PAY_TO_ANCHOR: [u8; 4] = [0x51, 0x02, 0x4e, 0x73];
+
 /// # Errors
 /// The reason in the words of bitcoind, such as `dust`.
 pub(crate) fn check_standard(tx: &Transaction, policy: &Policy) -> Result<(), Reason> {
@@ -41,17 +44,21 @@ pub(crate) fn check_standard(tx: &Transaction, policy: &Policy) -> Result<(), Re
 }
 
 /// # Errors
-/// `bad-txns-nonstandard-inputs` for a spend of an output that relay does not know.
-pub(crate) fn check_spent(spent: &[Coin]) -> Result<(), Reason> {
-    let is_known = |script: &Script| {
-        let version = script.witness_version();
-        has_standard_type(script) && version.is_none_or(|v| v == WitnessVersion::V0 || script.is_p2tr())
+/// `bad-txns-nonstandard-inputs` for a spend of an output that relay does not know,
+/// `bad-witness-nonstandard` for a spend of an anchor, which needs no witness, with one.
+pub(crate) fn check_spent(tx: &Transaction, spent: &[Coin]) -> Result<(), Reason> {
+    let is_known = |script: &Script| match script.witness_version() {
+        None | Some(WitnessVersion::V0) => has_standard_type(script),
+        Some(_) => script.is_p2tr() || is_pay_to_anchor(script),
     };
-    if spent.iter().all(|coin| is_known(&coin.output.script_pubkey)) {
-        Ok(())
-    } else {
-        Err(Reason::new("bad-txns-nonstandard-inputs"))
+    if !spent.iter().all(|coin| is_known(&coin.output.script_pubkey)) {
+        return Err(Reason::new("bad-txns-nonstandard-inputs"));
     }
+    let mut inputs = tx.input.iter().zip(spent);
+    if inputs.any(|(input, coin)| is_pay_to_anchor(&coin.output.script_pubkey) && !input.witness.is_empty()) {
+        return Err(Reason::new("bad-witness-nonstandard"));
+    }
+    Ok(())
 }
 
 fn check_outputs(tx: &Transaction, policy: &Policy) -> Result<(), Reason> {
@@ -78,6 +85,11 @@ fn has_standard_type(script: &Script) -> bool {
         || script.is_p2sh()
         || script.is_witness_program() && !is_short_v0_program(script)
         || is_bare_multisig(script, MAX_BARE_KEYS)
+}
+
+/// An output that anybody may spend, to pay for the transaction that has it.
+pub(crate) fn is_pay_to_anchor(script: &Script) -> bool {
+    script.as_bytes() == PAY_TO_ANCHOR
 }
 
 /// Whether a script asks for signatures of at most `max_keys` keys, none of them hashed.

@@ -220,10 +220,48 @@ fn a_block_must_commit_to_its_witnesses() {
     let mut block = bench.block_with(vec![tx]);
     let commitment = block.txdata[0].output.remove(1);
     solve(&mut block);
+    assert!(bench.block_refusal(block.clone()).starts_with("unexpected-witness"));
+    let mut wrong = commitment.script_pubkey.to_bytes();
+    wrong[37] ^= 1;
+    block.txdata[0].output.push(TxOut { script_pubkey: ScriptBuf::from_bytes(wrong), ..commitment.clone() });
+    solve(&mut block);
     assert!(bench.block_refusal(block.clone()).starts_with("bad-witness-merkle-match"));
-    block.txdata[0].output.push(commitment);
+    block.txdata[0].output[1] = commitment;
     solve(&mut block);
     bench.submit(block).expect("with its commitment the block is valid");
+}
+
+#[test]
+fn a_commitment_needs_its_reserved_value_even_if_there_are_no_witnesses() {
+    let mut bench = Bench::new();
+    let mut block = bench.block_with(vec![]);
+    let reserved = std::mem::take(&mut block.txdata[0].input[0].witness);
+    solve(&mut block);
+    assert!(bench.block_refusal(block.clone()).starts_with("bad-witness-nonce-size"));
+    block.txdata[0].input[0].witness = Witness::from_slice(&[[0; 31]]);
+    solve(&mut block);
+    assert!(bench.block_refusal(block.clone()).starts_with("bad-witness-nonce-size"));
+    let mut without = block.clone();
+    without.txdata[0].input[0].witness = Witness::new();
+    without.txdata[0].output.remove(1);
+    solve(&mut without);
+    bench.submit(without).expect("nothing to commit to, and no commitment");
+    block.txdata[0].input[0].witness = reserved;
+    solve(&mut block);
+    bench.submit(block).expect("with its reserved value the block is valid");
+}
+
+#[test]
+fn an_anchor_is_spent_without_a_witness() {
+    let mut bench = Bench::new();
+    let coin = bench.fund(ScriptBuf::new_p2a(), 10_000);
+    let mut tx = bench.unsigned(&[coin], 1_000);
+    tx.input[0].witness = Witness::from_slice(&[[1]]);
+    assert_eq!(bench.refusal(&tx), "bad-witness-nonstandard");
+    tx.input[0].witness = Witness::new();
+    bench.accept(&tx).expect("relayed");
+    bench.mine(1);
+    assert!(!bench.is_waiting(&tx));
 }
 
 #[test]

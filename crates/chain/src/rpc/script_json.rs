@@ -5,7 +5,7 @@ use bitcoin::script::{Instruction, read_scriptint_non_minimal};
 use bitcoin::{Address, Network, Script, WitnessVersion};
 use serde_json::{Value, json};
 
-use crate::standard::is_bare_multisig;
+use crate::standard::{is_bare_multisig, is_pay_to_anchor};
 
 /// The `scriptPubKey` object of an output.
 pub(super) fn script_pubkey(script: &Script) -> Value {
@@ -33,7 +33,7 @@ fn type_name(script: &Script) -> &'static str {
         Some(WitnessVersion::V0) if script.is_p2wsh() => return "witness_v0_scripthash",
         Some(WitnessVersion::V0) => return "nonstandard",
         Some(WitnessVersion::V1) if script.is_p2tr() => return "witness_v1_taproot",
-        Some(WitnessVersion::V1) if script.as_bytes() == PAY_TO_ANCHOR => return "anchor",
+        Some(WitnessVersion::V1) if is_pay_to_anchor(script) => return "anchor",
         Some(_) => return "witness_unknown",
         None => {}
     }
@@ -54,8 +54,6 @@ fn type_name(script: &Script) -> &'static str {
 
 /// The most keys of OP_CHECKMULTISIG (consensus).
 const MAX_MULTISIG_KEYS: usize = 20;
-const PAY_TO_ANCHOR: [u8; 4] = [0x51, 0x02, 0x4e, 0x73];
-
 fn pushes_only_after_first(script: &Script) -> bool {
     Script::from_bytes(&script.as_bytes()[1..]).is_push_only()
 }
@@ -137,7 +135,7 @@ mod tests {
     fn asm_reads_like_bitcoind() {
         let script = ScriptBuf::from_hex("5221aa").expect("hex");
         assert_eq!(asm(&script), "2 [error]");
-        let anchor = ScriptBuf::from_bytes(PAY_TO_ANCHOR.to_vec());
+        let anchor = ScriptBuf::new_p2a();
         assert_eq!(asm(&anchor), "1 29518");
         assert_eq!(type_name(&anchor), "anchor");
         let csv = ScriptBuf::from_hex("60b275").expect("hex");
