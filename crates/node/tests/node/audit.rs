@@ -82,6 +82,63 @@ async fn the_books_agree_until_somebody_takes_money() {
     running.stop().await.expect("stops");
 }
 
+/// A channel is listed when its funding is made, and booked when both sides have signed.
+#[tokio::test]
+async fn a_channel_under_way_is_no_difference() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let store = open(dir.path(), Failpoints::default());
+    let world = World::default();
+    let running = start(&store, &world).expect("starts");
+    let handle = running.handle();
+    let mut commits = handle.commits();
+    commits.borrow_and_update();
+    world.tell(BackendEvent::WalletTx(WalletTx {
+        txid: Txid::from_bytes([2; 32]),
+        state: WalletTxState::Seen,
+        kind: WalletTxKind::Funding { value: sat(1_000), fee: sat(3) },
+    }));
+    world.tell(BackendEvent::WalletTx(WalletTx {
+        txid: Txid::from_bytes([1; 32]),
+        state: WalletTxState::Seen,
+        kind: WalletTxKind::Deposit(sat(5_000)),
+    }));
+    while handle.ledger().last_event_seq().expect("reads") < 2 {
+        tokio::time::timeout(PATIENCE, commits.changed()).await.expect("it goes on").expect("it is written");
+    }
+    world.state().wallet = WalletBalance { unconfirmed: sat(3_997), ..WalletBalance::default() };
+    let under_way = Channel { state: ChannelState::Pending, ..as_listed(Some(sat(1_000).to_msat())) };
+    world.state().channels = vec![under_way.clone()];
+    let report = audit(&handle).await.expect("reads");
+    assert!(report.ok, "{report:?}");
+    let not_now = report.lines.iter().filter(|line| line.verdict == Verdict::NotNow);
+    assert_eq!(not_now.count(), 1, "{report:?}");
+
+    world.state().channels = vec![Channel { value: sat(999), ..under_way }];
+    let report = audit(&handle).await.expect("reads");
+    let differs = report.lines.iter().filter(|line| line.verdict == Verdict::Differs);
+    let texts: Vec<_> = differs.map(|line| line.text.clone()).collect();
+    assert_eq!(texts, ["opening: the books say 1000000 msat, channels under way 999000 msat (+1000 msat)"]);
+    running.stop().await.expect("stops");
+}
+
+#[tokio::test]
+async fn a_difference_that_no_second_reading_shows_is_none() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let store = open(dir.path(), Failpoints::default());
+    let world = World::default();
+    let running = start(&store, &world).expect("starts");
+    let channel = as_listed(Msat::new(1));
+    {
+        let mut state = world.state();
+        (state.channels, state.restless) = (vec![channel], true);
+    }
+    let report = audit(&running.handle()).await.expect("reads");
+    assert!(report.ok, "{report:?}");
+    let not_now = report.lines.iter().find(|line| line.verdict == Verdict::NotNow).expect("one");
+    assert!(not_now.text.contains("audit again"), "{report:?}");
+    running.stop().await.expect("stops");
+}
+
 #[tokio::test]
 async fn one_audit_at_a_time() {
     let dir = tempfile::tempdir().expect("a folder");

@@ -43,6 +43,8 @@ pub struct State {
     pub fate: Fate,
     pub events: VecDeque<BackendEvent>,
     pub channels: Vec<Channel>,
+    /// The channels' balances change whenever they are listed.
+    pub restless: bool,
     pub wallet: WalletBalance,
     /// Callers for an address, who wait for [`World::answer_addresses`].
     pub addresses: Vec<Reply<String>>,
@@ -196,7 +198,13 @@ impl Backend for Fake {
     fn admin(&mut self, request: Admin) {
         let mut state = self.world.state();
         match request {
-            Admin::Channels(reply) => reply(Ok(state.channels.clone())),
+            Admin::Channels(reply) => {
+                reply(Ok(state.channels.clone()));
+                if state.restless {
+                    let moved = |ours: Option<Msat>| ours?.checked_add(Msat::new(1)?);
+                    state.channels.iter_mut().for_each(|channel| channel.balance = moved(channel.balance));
+                }
+            }
             Admin::Balance(reply) => reply(Ok(state.wallet)),
             Admin::Address(reply) => state.addresses.push(reply),
             Admin::Connect(_, _, reply) => {
