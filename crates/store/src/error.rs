@@ -46,6 +46,16 @@ pub enum OpenError {
         /// What was found.
         why: String,
     },
+    /// The file system has no write-ahead log.
+    #[error(
+        "{file} cannot have a write-ahead log there (SQLite took `{mode}` instead): put the data directory on a local disk"
+    )]
+    NoLog {
+        /// The database.
+        file: PathBuf,
+        /// What there is instead.
+        mode: String,
+    },
     /// The operating system refused the folder or a file in it.
     #[error("{path} cannot be used ({source}): check that the folder can be written by you")]
     Io {
@@ -129,6 +139,7 @@ mod tests {
             OpenError::Missing { file: "f".into() }.to_string(),
             OpenError::Unreadable { file: "f".into(), why: "w".into() }.to_string(),
             StoreError::Damaged("w".into()).to_string(),
+            OpenError::NoLog { file: "f".into(), mode: "m".into() }.to_string(),
             OpenError::Io { path: "p".into(), source: io() }.to_string(),
             StoreError::from(io()).to_string(),
             StoreError::DiskFull.to_string(),

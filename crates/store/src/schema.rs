@@ -29,7 +29,10 @@ pub(crate) fn open_writer(file: &Path, create: bool) -> Result<Connection, OpenE
     if version == 0 && !create {
         return Err(OpenError::Missing { file: file.to_owned() });
     }
-    set_up(&conn).map_err(|e| unreadable(file, e))?;
+    let mode = set_up(&conn).map_err(|e| unreadable(file, e))?;
+    if mode != "wal" {
+        return Err(OpenError::NoLog { file: file.to_owned(), mode });
+    }
     migrate(&mut conn, version).map_err(|e| unreadable(file, e))?;
     Ok(conn)
 }
@@ -43,16 +46,21 @@ pub(crate) fn open_reader(file: &Path) -> Result<Connection, StoreError> {
     Ok(conn)
 }
 
-fn set_up(conn: &Connection) -> rusqlite::Result<()> {
-    conn.pragma_update(None, "journal_mode", "wal")?;
+/// Answers how SQLite logs now: it falls back in silence where there is no shared memory, and
+/// then all that is known here of commits, readers and crashes is of another log.
+fn set_up(conn: &Connection) -> rusqlite::Result<String> {
+    let mode = conn.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
     // Each commit is on the disk before it returns.
     conn.pragma_update(None, "synchronous", "full")?;
+    // Also on macOS, where a plain fsync leaves it in the disk's own cache.
+    conn.pragma_update(None, "fullfsync", true)?;
+    conn.pragma_update(None, "checkpoint_fullfsync", true)?;
     conn.pragma_update(None, "foreign_keys", true)?;
     conn.pragma_update(None, "journal_size_limit", LOG_SIZE_LIMIT_BYTES)?;
     // Negative: KiB instead of pages.
     conn.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS);
-    Ok(())
+    Ok(mode)
 }
 
 /// How many migrations are done; zero for a new file, and for one whose creation was cut short.
@@ -117,9 +125,17 @@ mod tests {
         let number = |sql| conn.query_row(sql, [], |row| row.get::<_, i64>(0)).expect("a number");
         // 2 is `FULL`: the log is synced by every commit, not by checkpoints only.
         assert_eq!(number("PRAGMA synchronous"), 2);
+        assert_eq!((number("PRAGMA fullfsync"), number("PRAGMA checkpoint_fullfsync")), (1, 1));
         assert_eq!(number("PRAGMA foreign_keys"), 1);
         let mode: String = conn.query_row("PRAGMA journal_mode", [], |row| row.get(0)).expect("a word");
         assert_eq!(mode, "wal");
+    }
+
+    /// A database in memory stands for a file system without shared memory.
+    #[test]
+    fn another_log_is_noticed() {
+        let conn = Connection::open_in_memory().expect("there is memory");
+        assert_eq!(set_up(&conn).expect("no error of SQLite's"), "memory");
     }
 
     #[test]
