@@ -3,6 +3,7 @@
 
 use crate::error::StoreError;
 use crate::power_loss;
+use rusqlite::Connection;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -17,6 +18,9 @@ pub struct Failpoints {
     pub abort_after: Option<u64>,
     /// This commit fails as if the disk were full.
     pub fail: Option<u64>,
+    /// From this commit on the file may not grow: SQLite itself finds no room, as soon as what is
+    /// free within the file is used up.
+    pub full: Option<u64>,
     /// Each commit waits a pseudo-random time up to this many milliseconds.
     pub slow_ms: u64,
     /// The control that crash tests must catch: completions are called before the commit.
@@ -27,7 +31,7 @@ pub struct Failpoints {
 }
 
 impl Failpoints {
-    /// Reads for example `abort-before=7,abort-after=9,fail=3,slow-ms=40,early,mark-synced`; an
+    /// Reads for example `abort-before=7,abort-after=9,fail=3,full=5,slow-ms=40,early,mark-synced`; an
     /// empty text is no trouble at all.
     ///
     /// # Errors
@@ -47,6 +51,7 @@ impl Failpoints {
                 "abort-before" => failpoints.abort_before = Some(number()?),
                 "abort-after" => failpoints.abort_after = Some(number()?),
                 "fail" => failpoints.fail = Some(number()?),
+                "full" => failpoints.full = Some(number()?),
                 "slow-ms" => failpoints.slow_ms = number()?,
                 "early" if item == word => failpoints.early = true,
                 "mark-synced" if item == word => failpoints.mark_synced = true,
@@ -77,6 +82,15 @@ pub(crate) struct Active {
 impl Active {
     pub(crate) fn early(&self) -> bool {
         self.failpoints.early
+    }
+
+    /// Nothing of commit `number` is written yet.
+    pub(crate) fn before_rows(&self, conn: &Connection, number: u64) -> Result<(), StoreError> {
+        if self.failpoints.full == Some(number) {
+            let pages: u32 = conn.query_row("PRAGMA page_count", [], |row| row.get(0))?;
+            conn.pragma_update(None, "max_page_count", pages)?;
+        }
+        Ok(())
     }
 
     /// All rows of commit `number` are written.
@@ -120,11 +134,13 @@ mod tests {
 
     #[test]
     fn every_word() {
-        let all = Failpoints::parse("abort-before=7, abort-after=9,fail=3,slow-ms=40,early,mark-synced");
+        let all =
+            Failpoints::parse("abort-before=7, abort-after=9,fail=3,full=5,slow-ms=40,early,mark-synced");
         let expected = Failpoints {
             abort_before: Some(7),
             abort_after: Some(9),
             fail: Some(3),
+            full: Some(5),
             slow_ms: 40,
             early: true,
             mark_synced: true,

@@ -101,6 +101,7 @@ impl Thread {
 
     fn commit(&mut self, batch: &mut Vec<Submission>) -> Result<(), StoreError> {
         self.commits += 1;
+        self.failpoints.before_rows(&self.conn, self.commits)?;
         let transaction = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut events = Vec::with_capacity(batch.len());
         for submission in batch.iter() {

@@ -107,6 +107,31 @@ fn after_a_failed_commit_nothing_is_written() {
     assert_eq!(open(dir.path()).kv("test").expect("read"), [("1".to_owned(), vec![])]);
 }
 
+/// The rollback is SQLite's own: in the middle of a batch that finds no room for a page.
+#[test]
+fn a_disk_that_is_full_takes_a_batch_whole_or_not_at_all() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let store = open_with(dir.path(), "full=2");
+    let with_value = |n, bytes: usize| {
+        let kv = put("test", &format!("{n}"), &vec![n as u8; bytes]).kv;
+        Transaction { changes: settled(n), kv }
+    };
+    write(&store, with_value(1, 10)).expect("there is room");
+    let full = write(&store, with_value(2, 100_000)).expect_err("there is none");
+    assert!(matches!(full, StoreError::DiskFull), "{full}");
+    let after = write(&store, with_value(3, 1)).expect_err("nothing more is written");
+    assert!(matches!(after, StoreError::Stopped(_)), "{after}");
+    assert!(matches!(store.close(), Err(StoreError::DiskFull)));
+
+    let store = open(dir.path());
+    assert_eq!(store.ledger().check().expect("read"), [""; 0]);
+    assert!(store.ledger().payment(&id(1)).expect("read").is_some());
+    assert!(store.ledger().payment(&id(2)).expect("read").is_none());
+    assert_eq!(store.kv("test").expect("read").len(), 1);
+    write(&store, with_value(2, 100_000)).expect("there is room again");
+    assert_eq!(store.ledger().check().expect("read"), [""; 0]);
+}
+
 #[test]
 fn rows_that_cannot_be_true_stop_the_writer() {
     let dir = tempfile::tempdir().expect("a temporary folder");
