@@ -466,6 +466,8 @@ pub struct NodeInfo {
     pub channels: u32,
     /// What all usable channels can send together.
     pub sendable: Msat,
+    /// The most that one of them can send, and so one part.
+    pub sendable_in_one_part: Msat,
     /// What they can receive together.
     pub receivable: Msat,
 }

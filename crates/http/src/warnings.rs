@@ -111,6 +111,7 @@ mod tests {
             channels_usable: 1,
             channels: 1,
             sendable: Msat::ZERO,
+            sendable_in_one_part: Msat::ZERO,
             receivable: Msat::new(1).expect("small"),
         }
     }

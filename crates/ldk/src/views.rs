@@ -34,6 +34,7 @@ impl Ldk {
     pub(crate) fn info(&self) -> NodeInfo {
         let channels = self.node.manager.list_channels();
         let usable = channels.iter().filter(|channel| channel.is_usable);
+        let sendable = usable.clone().map(|channel| channel.next_outbound_htlc_limit_msat);
         let best = self.node.manager.current_best_block();
         let (graph_nodes, graph_channels) = self.graph_size();
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -56,7 +57,8 @@ impl Ldk {
             balance: self.wallet_balance(),
             channels_usable: usable.clone().count() as u32,
             channels: channels.len() as u32,
-            sendable: msat(usable.clone().map(|channel| channel.next_outbound_htlc_limit_msat).sum()),
+            sendable: msat(sendable.clone().sum()),
+            sendable_in_one_part: msat(sendable.max().unwrap_or(0)),
             receivable: msat(usable.map(|channel| channel.inbound_capacity_msat).sum()),
         }
     }

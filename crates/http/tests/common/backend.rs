@@ -212,6 +212,7 @@ pub fn info() -> NodeInfo {
         channels_usable: 0,
         channels: 0,
         sendable: Msat::ZERO,
+        sendable_in_one_part: Msat::ZERO,
         receivable: Msat::ZERO,
     }
 }

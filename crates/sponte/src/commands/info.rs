@@ -15,6 +15,15 @@ pub async fn execute(context: &Context) -> CommandResult {
     Ok(Done::Well)
 }
 
+/// Several channels together send more than one payment can.
+fn sendable(info: &Info) -> String {
+    let (all, once) = (info.sendable_msat, info.sendable_in_one_payment_msat);
+    match all == once {
+        true => show::amount(all),
+        false => format!("{}, at most {} in one payment", show::amount(all), show::amount(once)),
+    }
+}
+
 fn words(info: &Info) -> String {
     let seconds = |seconds| show::duration(Duration::from_secs(seconds));
     let mut rows = vec![
@@ -34,7 +43,7 @@ fn words(info: &Info) -> String {
         ("listening", info.listening.clone().unwrap_or_else(|| "-".into())),
         ("peers", format!("{} connected", info.peers)),
         ("channels", format!("{} usable of {}", info.channels_usable, info.channels)),
-        ("can send", show::amount(info.sendable_msat)),
+        ("can send", sendable(info)),
         ("can receive", show::amount(info.receivable_msat)),
         (
             "wallet",
