@@ -25,7 +25,7 @@ pub fn storage(doing: &str, path: &std::path::Path, why: &std::io::Error) -> Fai
         ErrorKind::PermissionDenied => "make it accessible to this user",
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "make room on the disk",
         ErrorKind::ReadOnlyFilesystem => "mount it writable",
-        ErrorKind::NotADirectory | ErrorKind::AlreadyExists => "choose another --dir",
+        ErrorKind::NotADirectory | ErrorKind::AlreadyExists => "choose another folder",
         _ => "check the disk and the path",
     };
     Failure::new(Code::Storage, format!("cannot {doing} {path}: {why}; {next}"))

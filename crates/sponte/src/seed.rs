@@ -1,5 +1,6 @@
 //! The seed's file: its words on one line, written once, never logged.
 
+use crate::context::Context;
 use crate::data_dir::{self, DataDir};
 use crate::failure::Failure;
 use sponte_api::Code;
@@ -29,11 +30,11 @@ pub fn of_words(words: &str) -> Result<Seed, Failure> {
 ///
 /// # Errors
 /// There is one already, or the system does not let us.
-pub fn write(dir: &DataDir, seed: &Seed) -> Result<(), Failure> {
+pub fn write(context: &Context, seed: &Seed) -> Result<(), Failure> {
     let line = Zeroizing::new(format!("{}\n", *seed.words()));
-    match data_dir::create_exclusive(&dir.seed(), line.as_bytes())? {
+    match data_dir::create_exclusive(&context.dir.seed(), line.as_bytes())? {
         true => Ok(()),
-        false => Err(exists(dir)),
+        false => Err(exists(context)),
     }
 }
 
@@ -61,12 +62,13 @@ pub fn missing(dir: &DataDir) -> Failure {
 }
 
 /// What is said when there is a seed already.
-pub fn exists(dir: &DataDir) -> Failure {
+pub fn exists(context: &Context) -> Failure {
     Failure::new(
         Code::AlreadyInitialised,
         format!(
-            "{} holds a seed already, which is never overwritten; start it with `sponte run`, or choose another --dir",
-            dir.path().display()
+            "{} holds a seed already, which is never overwritten; start it with `sponte run{}`, or choose another --dir",
+            context.dir.path().display(),
+            context.flags()
         ),
     )
 }

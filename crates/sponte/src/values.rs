@@ -1,7 +1,7 @@
 //! Values of the command line: parsers whose errors fit into one line.
 
 use sponte_api::RecordInput;
-use sponte_proto::{NodeId, Sat, unhex};
+use sponte_proto::{NodeId, ParseAmountError, Sat, unhex};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -97,11 +97,19 @@ impl FromStr for Coins {
     fn from_str(text: &str) -> Result<Coins, String> {
         match text {
             "all" => Ok(Coins::All),
-            text => {
-                text.parse().map(Coins::Amount).map_err(|why: sponte_proto::ParseAmountError| why.to_string())
-            }
+            text => sat(text).map(Coins::Amount),
         }
     }
+}
+
+/// An amount on the chain.
+pub fn sat(text: &str) -> Result<Sat, String> {
+    text.parse().map_err(|why| match why {
+        ParseAmountError::TooFine(_) => {
+            format!("`{text}` is finer than one sat: the chain has whole ones only")
+        }
+        why => why.to_string(),
+    })
 }
 
 /// Satoshi per virtual byte, up to three decimal places, as satoshi per 1,000 virtual bytes.
@@ -194,6 +202,9 @@ mod tests {
     fn coins() {
         assert_eq!("all".parse(), Ok(Coins::All));
         assert!("5".parse::<Coins>().expect_err("no unit").contains("no unit"));
+        for fine in ["1500msat", "0.5sat", "0.5msat"] {
+            assert!(fine.parse::<Coins>().expect_err(fine).contains("finer than one sat"));
+        }
     }
 
     proptest! {

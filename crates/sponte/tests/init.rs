@@ -19,7 +19,7 @@ fn a_node_is_made_once() {
     assert_eq!(std::fs::read_to_string(node.join("seed")).expect("there").trim(), words);
 
     let again = run(dir.path(), &["init"]).failed(13);
-    assert!(again.contains("never overwritten"), "{again}");
+    assert!(again.contains("never overwritten") && again.contains("`sponte run --dir "), "{again}");
     let restored = run_with_stdin(dir.path(), &["init", "--restore"], WORDS).failed(13);
     assert!(restored.contains("never overwritten"), "{restored}");
     assert_eq!(std::fs::read_to_string(node.join("seed")).expect("there").trim(), words);

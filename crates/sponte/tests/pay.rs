@@ -113,7 +113,10 @@ fn pays_with_records(alice: &Node, bob: &Node) {
     }
     let tree = alice.run(&["payments", "show", "--key", "coffee"]).well();
     assert!(tree.contains("attempt 1 settled") && tree.contains(&bob.id), "{tree}");
-    alice.run(&["payments", "show", "--key", "tea"]).failed(4);
+    for unknown in [&["--key", "tea"][..], &[&"0".repeat(64)]] {
+        let line = alice.run(&[&["payments", "show"], unknown].concat()).failed(4);
+        assert!(line.contains("`sponte payments list --dir "), "{line}");
+    }
 }
 
 /// What became of a key is known here: the peer need not be there.

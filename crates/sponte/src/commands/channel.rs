@@ -5,7 +5,7 @@ use crate::failure::{CommandResult, Done};
 use crate::output::{pairs, table};
 use crate::show;
 use crate::tree::Tree;
-use crate::values::NodeAddress;
+use crate::values::{self, NodeAddress};
 use clap::{Args, Subcommand};
 use sponte_api::{Channel, Channels, OpenChannelRequest};
 use sponte_proto::{ChannelId, Msat, Sat};
@@ -40,7 +40,7 @@ struct OpenArgs {
     #[arg(value_name = "NODE ID[@HOST:PORT]")]
     peer: NodeAddress,
     /// The channel's value, for example 100000sat
-    #[arg(value_name = "AMOUNT")]
+    #[arg(value_name = "AMOUNT", value_parser = values::sat)]
     value: Sat,
     /// A gift to the peer out of it
     #[arg(long, value_name = "AMOUNT", default_value = "0sat")]

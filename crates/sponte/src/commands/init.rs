@@ -44,7 +44,7 @@ struct Made<'a> {
 pub fn execute(context: &Context, args: &InitArgs) -> CommandResult {
     let dir = &context.dir;
     if dir.is_initialised() {
-        return Err(seed::exists(dir));
+        return Err(seed::exists(context));
     }
     if dir.lacks_its_seed() {
         return Err(seed::missing(dir));
@@ -62,7 +62,7 @@ pub fn execute(context: &Context, args: &InitArgs) -> CommandResult {
         data_dir::replace(&dir.birthday(), format!("{height}\n").as_bytes())?;
     }
     node_start::create(dir)?;
-    seed::write(dir, &seed)?;
+    seed::write(context, &seed)?;
     let words = seed.words();
     let made = Made {
         dir: dir.path().display().to_string(),

@@ -206,7 +206,7 @@ fn tell(context: &Context, detail: PaymentDetail, no_wait: bool) -> Done {
         context.output.answer(&answer, |answer| words(&answer.detail));
     }
     if let Done::Told(code) = done {
-        context.output.progress(&format!("error: {}", trouble(&answer.detail, code)));
+        context.output.progress(&format!("error: {}", trouble(&answer.detail, code, &context.flags())));
     }
     done
 }
@@ -230,17 +230,17 @@ fn words(detail: &PaymentDetail) -> String {
     pairs(rows)
 }
 
-fn trouble(detail: &PaymentDetail, code: Code) -> String {
+fn trouble(detail: &PaymentDetail, code: Code, flags: &str) -> String {
     let payment = &detail.payment;
     match (&payment.failure, code) {
         (Some(failure), Code::PaymentFailed) => {
             format!("not paid ({}): {} [payment {}]", failure.code, failure.message, payment.id)
         }
-        (None, Code::PaymentFailed) => format!("not paid; see `sponte payments show {}`", payment.id),
+        (None, Code::PaymentFailed) => format!("not paid; see `sponte payments show {}{flags}`", payment.id),
         _ if detail.in_flight() => format!(
-            "still in flight: it may yet be paid; see `sponte payments show {}` for the end",
+            "still in flight: it may yet be paid; see `sponte payments show {}{flags}` for the end",
             payment.id
         ),
-        _ => format!("not ended yet; see `sponte payments show {}`", payment.id),
+        _ => format!("not ended yet; see `sponte payments show {}{flags}`", payment.id),
     }
 }

@@ -75,20 +75,27 @@ async fn list(context: &Context, node: &Node<'_>, args: ListArgs) -> CommandResu
 async fn show_one(context: &Context, node: &Node<'_>, args: ShowArgs) -> CommandResult {
     let id = match (args.id, args.key) {
         (Some(id), _) => id,
-        (None, key) => of_key(node, key.expect("clap asks for one of them")).await?,
+        (None, key) => of_key(context, node, key.expect("clap asks for one of them")).await?,
     };
-    let detail = node.client.payment(id, Duration::ZERO).await.map_err(|error| node.failure(error))?;
+    let detail = node.client.payment(id, Duration::ZERO).await.map_err(|error| match error.code() {
+        Code::NotFound => unknown(context, "id"),
+        _ => node.failure(error),
+    })?;
     context.output.answer(&detail, |detail| payment_view::tree(detail).render());
     Ok(Done::Well)
 }
 
-async fn of_key(node: &Node<'_>, key: String) -> Result<PaymentId, Failure> {
-    node.payment_of_key(&key).await?.map(|payment| payment.id).ok_or_else(|| {
-        Failure::new(
-            Code::NotFound,
-            "no payment has this key; `sponte payments list` shows those that there are",
-        )
-    })
+async fn of_key(context: &Context, node: &Node<'_>, key: String) -> Result<PaymentId, Failure> {
+    let found = node.payment_of_key(&key).await?;
+    found.map(|payment| payment.id).ok_or_else(|| unknown(context, "key"))
+}
+
+fn unknown(context: &Context, name: &str) -> Failure {
+    let flags = context.flags();
+    Failure::new(
+        Code::NotFound,
+        format!("no payment has this {name}; `sponte payments list{flags}` shows those that there are"),
+    )
 }
 
 fn words(payments: &Payments) -> String {
