@@ -25,7 +25,7 @@ enum PeerCommand {
     },
     /// List peers (the default)
     List,
-    /// Disconnect from a node, and stay so
+    /// Disconnect from a node, and do not dial it again; it may dial this one
     Disconnect {
         /// Which
         #[arg(value_name = "NODE ID")]
@@ -41,7 +41,9 @@ pub async fn execute(context: &Context, args: PeerArgs) -> CommandResult {
         PeerCommand::List => list(context, &node).await,
         PeerCommand::Disconnect { peer } => {
             let done = node.client.disconnect_peer(peer).await.map_err(|error| node.failure(error))?;
-            context.output.answer(&done, |_| format!("disconnected from {peer}"));
+            context
+                .output
+                .answer(&done, |_| format!("disconnected from {peer}; this node does not dial it again"));
             Ok(Done::Well)
         }
     }
