@@ -38,7 +38,7 @@ impl Folder {
     /// The system does not let us.
     pub fn make(program: &Path) -> Result<Folder, Failure> {
         let place = std::env::temp_dir();
-        let made = tempfile::Builder::new().prefix(PREFIX).tempdir_in(&place);
+        let made = private_folder(&place);
         let folder = made.map_err(|why| storage("make a folder in", &place, &why))?;
         let (stdin, presence) = io::pipe().map_err(|why| not_started("the janitor", &why))?;
         let mut command = child::command(program, ["demo", "--remove-at-end"]);
@@ -77,6 +77,16 @@ impl Folder {
     }
 }
 
+fn private_folder(place: &Path) -> io::Result<TempDir> {
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(std::fs::Permissions::from_mode(0o700));
+    }
+    builder.prefix(PREFIX).tempdir_in(place)
+}
+
 /// The janitor's own work: waits until nobody holds the other end of stdin, then removes.
 ///
 /// Needs a runtime.
@@ -113,6 +123,16 @@ fn remove(folder: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn nobody_else_may_look() {
+        use std::os::unix::fs::PermissionsExt;
+        let place = tempfile::tempdir().expect("a folder");
+        let folder = private_folder(place.path()).expect("made");
+        let mode = std::fs::metadata(folder.path()).expect("there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+    }
 
     #[tokio::test]
     async fn only_a_demos_folder_is_removed() {
