@@ -47,7 +47,7 @@ pub struct PayArgs {
     /// No attempt starts after it
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = values::duration)]
     timeout: Duration,
-    /// The idempotency key [default: a random one]
+    /// The idempotency key [default: a random one, shown first]
     #[arg(long, value_name = "KEY", value_parser = values::key)]
     id: Option<String>,
     /// Answer once the payment is in the ledger
