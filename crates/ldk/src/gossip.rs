@@ -6,7 +6,7 @@ use lightning::ln::msgs::*;
 use lightning::routing::gossip::NodeId;
 use lightning::types::features::{InitFeatures, NodeFeatures};
 use lightning::util::wakers::Future;
-use std::sync::{RwLock, RwLockReadGuard};
+use std::sync::{Mutex, MutexGuard, RwLock, RwLockReadGuard};
 
 /// LDK's gossip handler, with checked channels added to the graph while nobody reads gossip.
 ///
@@ -14,15 +14,21 @@ use std::sync::{RwLock, RwLockReadGuard};
 /// lock, verifies four signatures, and only then adds it to the graph. An update or a node
 /// announcement that another thread reads meanwhile belongs to no channel that is known or
 /// awaited: it is dropped, and nobody tells it again for hours.
+///
+/// A channel that was added is announced to other peers a moment later. What is read of it
+/// meanwhile is forwarded after its announcement, or they would drop it.
 pub(crate) struct Gossip {
     inner: NetworkSync,
-    /// Taken after `PeerManager`'s locks, before the graph's; nothing of ours is taken under it.
-    checked: RwLock<()>,
+    /// Whether `PeerManager` may still be about to forward announcements that it was given.
+    /// Taken after its locks and before the graph's.
+    announcing: RwLock<bool>,
+    /// What it is given after them.
+    after: Mutex<Vec<MessageSendEvent>>,
 }
 
 impl Gossip {
     pub(crate) fn new(inner: NetworkSync) -> Gossip {
-        Gossip { inner, checked: RwLock::new(()) }
+        Gossip { inner, announcing: RwLock::new(false), after: Mutex::default() }
     }
 
     /// Completes when an announced channel was looked up: `get_and_clear_pending_msg_events` then
@@ -31,15 +37,25 @@ impl Gossip {
         self.inner.validation_completion_future()
     }
 
-    fn reading(&self) -> RwLockReadGuard<'_, ()> {
-        self.checked.read().expect("no panic while it is held")
+    fn reading(&self) -> RwLockReadGuard<'_, bool> {
+        self.announcing.read().expect("no panic while it is held")
+    }
+
+    fn after(&self) -> MutexGuard<'_, Vec<MessageSendEvent>> {
+        self.after.lock().expect("no panic while it is held")
     }
 }
 
 impl BaseMessageHandler for Gossip {
     fn get_and_clear_pending_msg_events(&self) -> Vec<MessageSendEvent> {
-        let _alone = self.checked.write().expect("no panic while it is held");
-        self.inner.get_and_clear_pending_msg_events()
+        let mut announcing = self.announcing.write().expect("no panic while it is held");
+        let mut events = self.inner.get_and_clear_pending_msg_events();
+        let is_announcement =
+            |event: &MessageSendEvent| matches!(event, MessageSendEvent::BroadcastChannelAnnouncement { .. });
+        *announcing = events.iter().any(is_announcement);
+        // One asks for more only when it has forwarded all: the announcements of these too.
+        events.append(&mut self.after());
+        events
     }
 
     fn peer_disconnected(&self, their_node_id: PublicKey) {
@@ -65,8 +81,13 @@ impl RoutingMessageHandler for Gossip {
         their_node_id: Option<PublicKey>,
         msg: &NodeAnnouncement,
     ) -> Result<bool, LightningError> {
-        let _reading = self.reading();
-        self.inner.handle_node_announcement(their_node_id, msg)
+        let announcing = self.reading();
+        let forward = self.inner.handle_node_announcement(their_node_id, msg)?;
+        if !(forward && *announcing && their_node_id.is_some()) {
+            return Ok(forward);
+        }
+        self.after().push(MessageSendEvent::BroadcastNodeAnnouncement { msg: msg.clone() });
+        Ok(false)
     }
 
     fn handle_channel_announcement(
@@ -83,8 +104,14 @@ impl RoutingMessageHandler for Gossip {
         their_node_id: Option<PublicKey>,
         msg: &ChannelUpdate,
     ) -> Result<Option<(NodeId, NodeId)>, LightningError> {
-        let _reading = self.reading();
-        self.inner.handle_channel_update(their_node_id, msg)
+        let announcing = self.reading();
+        let forward = self.inner.handle_channel_update(their_node_id, msg)?;
+        let Some((node_id_1, node_id_2)) = forward.filter(|_| *announcing && their_node_id.is_some()) else {
+            return Ok(forward);
+        };
+        let msg = msg.clone();
+        self.after().push(MessageSendEvent::BroadcastChannelUpdate { msg, node_id_1, node_id_2 });
+        Ok(None)
     }
 
     fn get_next_channel_announcement(
@@ -150,7 +177,7 @@ mod tests {
     use lightning::types::features::ChannelFeatures;
     use lightning::util::ser::Writeable;
     use lightning::util::wakers::Notifier;
-    use std::sync::{Arc, Mutex};
+    use std::sync::Arc;
     use std::time::{SystemTime, UNIX_EPOCH};
 
     const CHANNELS: u64 = 200;
@@ -226,12 +253,31 @@ mod tests {
         ChannelUpdate { signature: signed(&contents, 1 + direction), contents }
     }
 
-    #[test]
-    fn no_update_is_lost_while_checked_channels_are_added() {
+    fn gossip() -> (Gossip, Arc<Graph>, Arc<Lookups>) {
         let graph = Arc::new(Graph::new(Network::Regtest, Arc::new(Log)));
         let lookups = Arc::new(Lookups::default());
         let inner = NetworkSync::new(graph.clone(), Some(lookups.clone()), Arc::new(Log));
-        let gossip = Gossip::new(inner);
+        (Gossip::new(inner), graph, lookups)
+    }
+
+    #[test]
+    fn an_update_is_forwarded_after_its_announcement() {
+        let (gossip, _, lookups) = gossip();
+        let _ = gossip.handle_channel_announcement(Some(public(1)), &announcement(1));
+        lookups.answer_all();
+        let events = gossip.get_and_clear_pending_msg_events();
+        assert!(matches!(events[..], [MessageSendEvent::BroadcastChannelAnnouncement { .. }]), "{events:?}");
+        let forward = gossip.handle_channel_update(Some(public(1)), &update(1, 0));
+        assert_eq!(forward.expect("its channel is known"), None, "the announcement is not forwarded yet");
+        let events = gossip.get_and_clear_pending_msg_events();
+        assert!(matches!(events[..], [MessageSendEvent::BroadcastChannelUpdate { .. }]), "{events:?}");
+        let forward = gossip.handle_channel_update(Some(public(1)), &update(1, 1));
+        assert!(forward.expect("its channel is known").is_some(), "nothing is in its way any more");
+    }
+
+    #[test]
+    fn no_update_is_lost_while_checked_channels_are_added() {
+        let (gossip, graph, lookups) = gossip();
         for scid in 0..CHANNELS {
             let _ = gossip.handle_channel_announcement(None, &announcement(scid));
         }
