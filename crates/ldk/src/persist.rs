@@ -96,11 +96,15 @@ impl Persister {
 }
 
 impl Buffer {
-    fn put_whole(&mut self, monitor: &ChannelMonitor) {
-        let channel = monitor.channel_id();
+    fn delete_updates(&mut self, channel: ChannelId) {
         for update in self.updates.remove(&channel).unwrap_or_default() {
             self.batch.delete(UPDATE, update_key(channel, update));
         }
+    }
+
+    fn put_whole(&mut self, monitor: &ChannelMonitor) {
+        let channel = monitor.channel_id();
+        self.delete_updates(channel);
         self.batch.put(MONITOR, monitor_key(channel), monitor.encode());
     }
 }
@@ -139,9 +143,18 @@ impl Persist<InMemorySigner> for Persister {
         ChannelMonitorUpdateStatus::InProgress
     }
 
+    /// Deletes the monitor. LDK proposes to move it elsewhere, as a hedge against its own faults;
+    /// but it asks only four weeks after nothing was left to claim, and of channels that never
+    /// held anything of ours a peer makes as many as it likes.
     fn archive_persisted_channel(&self, name: MonitorName) {
-        // Monitors are kept: nobody asks LDK to archive them.
-        tracing::warn!(monitor = %name, "a monitor was to be archived");
+        let channel = match name {
+            MonitorName::V1Channel(funding) => ChannelId::v1_from_funding_outpoint(funding),
+            MonitorName::V2Channel(channel) => channel,
+        };
+        tracing::info!(%channel, "a closed channel has nothing left to watch for: its monitor is deleted");
+        let mut buffer = self.lock();
+        buffer.delete_updates(channel);
+        buffer.batch.delete(MONITOR, monitor_key(channel));
     }
 }
 
@@ -167,5 +180,36 @@ impl KVStoreSync for SweeperStore {
 
     fn list(&self, _: &str, _: &str) -> Result<Vec<String>, io::Error> {
         Err(io::Error::new(io::ErrorKind::NotFound, "state is read at start only"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bitcoin::hashes::Hash;
+    use lightning::chain::transaction::OutPoint;
+
+    #[test]
+    fn an_archived_monitor_is_deleted_with_its_updates() {
+        let funding = OutPoint { txid: bitcoin::Txid::from_byte_array([1; 32]), index: 1 };
+        let first = ChannelId::v1_from_funding_outpoint(funding);
+        let (second, other) = (ChannelId([2; 32]), ChannelId([3; 32]));
+        let persister = Persister::default();
+        for (channel, update) in [(first, 3), (first, 4), (other, 1)] {
+            persister.note_stored_update(channel, update);
+        }
+        persister.archive_persisted_channel(MonitorName::V1Channel(funding));
+        persister.archive_persisted_channel(MonitorName::V2Channel(second));
+        let expected = [
+            (UPDATE, update_key(first, 3)),
+            (UPDATE, update_key(first, 4)),
+            (MONITOR, monitor_key(first)),
+            (MONITOR, monitor_key(second)),
+        ];
+        let (batch, completions) = persister.take();
+        assert!(completions.is_empty(), "nobody waits for a deletion");
+        assert!(batch.entries.iter().all(|entry| entry.value.is_none()), "{batch:?}");
+        let keys = batch.entries.into_iter().map(|entry| (entry.namespace, entry.key));
+        assert!(keys.eq(expected.map(|(namespace, key)| (namespace.into(), key))));
     }
 }

@@ -40,6 +40,7 @@ impl Backend for Ldk {
             self.node.manager.process_pending_htlc_forwards();
         }
         self.take_ldk_events();
+        self.archive_resolved();
         self.node.peers.process_events();
         self.take_wallet_events();
         self.note_usable();

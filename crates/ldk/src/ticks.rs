@@ -1,10 +1,12 @@
 //! Work that is due by the clock.
 
 use crate::Ldk;
+use crate::convert::channel_id;
 use crate::persist::{Persister, STATE};
 use bitcoin::hashes::{Hash, sha256};
 use lightning::routing::scoring::ScoreUpdate;
 use lightning::util::ser::Writeable;
+use std::collections::HashSet;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// The graph, by name in the state's namespace.
@@ -20,23 +22,33 @@ pub(crate) struct Ticks {
     announcement: Tick,
     stale: Tick,
     usable: Tick,
+    archive: Tick,
     gossip: GossipClock,
 }
 
 struct Tick {
     every: Duration,
-    last: Instant,
+    next: Instant,
 }
 
 impl Tick {
     fn every(seconds: u64) -> Tick {
-        Tick { every: Duration::from_secs(seconds), last: Instant::now() }
+        let every = Duration::from_secs(seconds);
+        Tick { every, next: Instant::now() + every }
+    }
+
+    fn now_and_every(seconds: u64) -> Tick {
+        Tick { next: Instant::now(), ..Tick::every(seconds) }
+    }
+
+    fn is_due(&self) -> bool {
+        self.next <= Instant::now()
     }
 
     fn due(&mut self) -> bool {
-        let due = self.last.elapsed() >= self.every;
+        let due = self.is_due();
         if due {
-            self.last = Instant::now();
+            self.next = Instant::now() + self.every;
         }
         due
     }
@@ -52,6 +64,7 @@ impl Ticks {
             announcement: Tick::every(3600),
             stale: Tick::every(3600),
             usable: Tick::every(1),
+            archive: Tick::now_and_every(3600),
             gossip: GossipClock::new(),
         }
     }
@@ -122,6 +135,33 @@ impl Ldk {
         }
         if self.ticks.gossip.due <= Instant::now() {
             self.write_gossip();
+        }
+    }
+
+    /// Lets go of the monitors of closed channels that have nothing left to watch for; once an
+    /// hour, as soon as no update of a closed channel is on its way. The manager is written in the
+    /// same step: one that knows a channel, or an update that is not complete, of a monitor that
+    /// is gone cannot be loaded.
+    pub(crate) fn archive_resolved(&mut self) {
+        if !self.started || !self.ticks.archive.is_due() || self.closed_channel_in_flight() {
+            return;
+        }
+        self.ticks.archive.due();
+        self.node.monitor.archive_fully_resolved_channel_monitors();
+        let kept: HashSet<_> = self.node.monitor.list_monitors().into_iter().map(channel_id).collect();
+        self.fundings.retain(|_, channel| kept.contains(channel));
+        self.manager_due = true;
+    }
+
+    /// Whether LDK may still wait for the commit of an update of a closed channel.
+    fn closed_channel_in_flight(&self) -> bool {
+        if self.node.monitor.pending_operation_count() > 0 {
+            return true;
+        }
+        let mut in_flight = self.uncommitted.iter().flat_map(|step| &step.completions).peekable();
+        in_flight.peek().is_some() && {
+            let channels = self.node.manager.list_channels();
+            in_flight.any(|done| channels.iter().all(|channel| channel.channel_id != done.channel))
         }
     }
 

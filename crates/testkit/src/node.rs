@@ -120,6 +120,12 @@ impl TestNode {
         self.running.as_ref().expect("it runs").node.handle()
     }
 
+    /// The keys that it has stored in a namespace of its backend.
+    pub fn stored_keys(&self, namespace: &str) -> Vec<String> {
+        let store = &self.running.as_ref().expect("it runs").store;
+        store.kv(namespace).expect("the store reads").into_iter().map(|(key, _)| key).collect()
+    }
+
     /// As it stands.
     pub async fn info(&self) -> NodeInfo {
         self.handle().admin(Admin::Info).await.expect("info is always answered")

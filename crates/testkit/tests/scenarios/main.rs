@@ -1,6 +1,7 @@
 //! Scenarios over the real stack, one file each. One binary, as linking LDK takes longer than
 //! most of them.
 
+mod archive;
 mod closing;
 mod direct;
 mod refused;
