@@ -13,12 +13,14 @@ use lightning::ln::types::ChannelId;
 use lightning::types::features::{InitFeatures, NodeFeatures};
 use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// The message handler that `PeerManager` has.
 pub struct Handler<C> {
     inner: Arc<C>,
     gate: Mutex<Gate>,
+    /// Read by whatever brings a new channel to LDK's monitors.
+    funding: RwLock<()>,
     /// A channel was taken up again with its peer since this was last asked.
     reestablished: AtomicBool,
 }
@@ -33,7 +35,12 @@ struct Gate {
 
 impl<C: ChannelMessageHandler> Handler<C> {
     pub(crate) fn new(inner: Arc<C>) -> Handler<C> {
-        Handler { inner, gate: Mutex::default(), reestablished: AtomicBool::new(false) }
+        Handler {
+            inner,
+            gate: Mutex::default(),
+            funding: RwLock::default(),
+            reestablished: AtomicBool::new(false),
+        }
     }
 
     /// The channel's first monitor is durable: its `funding_signed` may leave.
@@ -46,6 +53,19 @@ impl<C: ChannelMessageHandler> Handler<C> {
         let mut gate = self.gate();
         gate.durable.remove(&channel);
         gate.held.retain(|(_, message)| message.channel_id != channel);
+    }
+
+    /// No channel is funded while this is held.
+    ///
+    /// A channel that is funded and closed between the count of the monitor updates and the
+    /// encoding of the manager leaves a manager that waits for an update of a monitor which is not
+    /// written with it: LDK refuses to load that.
+    pub(crate) fn hold_fundings(&self) -> RwLockWriteGuard<'_, ()> {
+        self.funding.write().expect("no panic while it is held")
+    }
+
+    fn funding(&self) -> RwLockReadGuard<'_, ()> {
+        self.funding.read().expect("no panic while it is held")
     }
 
     /// Whether channels may have become usable since the last call.
@@ -122,8 +142,6 @@ impl<C: ChannelMessageHandler> ChannelMessageHandler for Handler<C> {
         handle_open_channel_v2(&OpenChannelV2),
         handle_accept_channel(&AcceptChannel),
         handle_accept_channel_v2(&AcceptChannelV2),
-        handle_funding_created(&FundingCreated),
-        handle_funding_signed(&FundingSigned),
         handle_channel_ready(&ChannelReady),
         handle_peer_storage(PeerStorage),
         handle_peer_storage_retrieval(PeerStorageRetrieval),
@@ -152,6 +170,16 @@ impl<C: ChannelMessageHandler> ChannelMessageHandler for Handler<C> {
         handle_announcement_signatures(&AnnouncementSignatures),
         handle_channel_update(&ChannelUpdate),
         handle_error(&ErrorMessage),
+    }
+
+    fn handle_funding_created(&self, their_node_id: PublicKey, msg: &FundingCreated) {
+        let _funding = self.funding();
+        self.inner.handle_funding_created(their_node_id, msg)
+    }
+
+    fn handle_funding_signed(&self, their_node_id: PublicKey, msg: &FundingSigned) {
+        let _funding = self.funding();
+        self.inner.handle_funding_signed(their_node_id, msg)
     }
 
     fn handle_channel_reestablish(&self, their_node_id: PublicKey, msg: &ChannelReestablish) {
@@ -184,12 +212,24 @@ mod tests {
     use bitcoin::secp256k1::{Message, Secp256k1, SecretKey};
     use lightning::types::payment::PaymentHash;
     use lightning::util::ser::{LengthReadable, Writeable};
+    use std::sync::OnceLock;
 
     /// Writes down what reaches it, encoded; gives out what it was told to.
     #[derive(Default)]
     struct Recorder {
         seen: Mutex<Vec<Vec<u8>>>,
         out: Mutex<Vec<MessageSendEvent>>,
+        /// Called within each message.
+        within: OnceLock<Box<dyn Fn() + Send + Sync>>,
+    }
+
+    impl Recorder {
+        fn record(&self, msg: &impl Writeable) {
+            self.seen.lock().expect("unpoisoned").push(msg.encode());
+            if let Some(within) = self.within.get() {
+                within();
+            }
+        }
     }
 
     impl BaseMessageHandler for Recorder {
@@ -211,7 +251,7 @@ mod tests {
     macro_rules! recorded {
         ($($method:ident($message:ty)),+ $(,)?) => {
             $(fn $method(&self, _: PublicKey, msg: $message) {
-                self.seen.lock().expect("unpoisoned").push(msg.encode());
+                self.record(&msg);
             })+
         };
     }
@@ -328,6 +368,29 @@ mod tests {
         handler.first_monitor_durable(ChannelId([1; 32]));
         assert_eq!(sent(&handler), shown(vec![funding_signed(1)]));
         assert_eq!(sent(&handler), shown(vec![]));
+    }
+
+    #[test]
+    fn no_channel_is_funded_while_fundings_are_held() {
+        let handler = Arc::new(handler(vec![]));
+        let holdable = Arc::new(Mutex::new(vec![]));
+        let (outer, noted) = (Arc::downgrade(&handler), holdable.clone());
+        let note = move || {
+            let outer = outer.upgrade().expect("it called");
+            noted.lock().expect("unpoisoned").push(outer.funding.try_write().is_ok());
+        };
+        assert!(handler.inner.within.set(Box::new(note)).is_ok());
+        let created = FundingCreated {
+            temporary_channel_id: ChannelId([1; 32]),
+            funding_txid: bitcoin::hashes::Hash::all_zeros(),
+            funding_output_index: 0,
+            signature: signature(),
+        };
+        let signed = FundingSigned { channel_id: ChannelId([1; 32]), signature: signature() };
+        handler.handle_funding_created(peer(1), &created);
+        handler.handle_funding_signed(peer(1), &signed);
+        assert_eq!(*holdable.lock().expect("unpoisoned"), [false, false]);
+        drop(handler.hold_fundings());
     }
 
     #[test]

@@ -96,15 +96,8 @@ impl Backend for Ldk {
         })
     }
 
-    /// A monitor newer than its manager is a force-close on load: so the updates are counted,
-    /// then the manager is encoded, and only those that were counted are written with it.
     fn seal(&mut self) -> Option<Sealed> {
-        let updates = self.node.monitor.pending_operation_count();
-        let changed = self.node.manager.get_and_clear_needs_persistence();
-        if updates > 0 || changed || std::mem::take(&mut self.manager_due) {
-            self.node.persister.put(STATE, MANAGER, self.node.manager.encode());
-            self.node.monitor.flush(updates, &self.node.log);
-        }
+        self.seal_manager();
         self.node.persister.extend(self.node.wallet.take_writes());
         let (kv, completions) = self.node.persister.take();
         let packages = self.node.broadcaster.take();
@@ -164,6 +157,20 @@ impl Backend for Ldk {
 }
 
 impl Ldk {
+    /// A monitor newer than its manager is a force-close on load: so the updates are counted,
+    /// then the manager is encoded, and only those that were counted are written with it. It may
+    /// know later ones too, as long as their monitors are not new.
+    fn seal_manager(&mut self) {
+        let no_new_monitor = self.node.handler.hold_fundings();
+        let updates = self.node.monitor.pending_operation_count();
+        let changed = self.node.manager.get_and_clear_needs_persistence();
+        if updates > 0 || changed || std::mem::take(&mut self.manager_due) {
+            self.node.persister.put(STATE, MANAGER, self.node.manager.encode());
+            drop(no_new_monitor);
+            self.node.monitor.flush(updates, &self.node.log);
+        }
+    }
+
     /// Tells which channels came back: payments may wait for them.
     fn note_usable(&mut self) {
         if !self.node.handler.take_reestablished() && !self.ticks.usable_due() {
