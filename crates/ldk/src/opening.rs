@@ -174,10 +174,10 @@ impl Ldk {
         if value < self.config.min_channel {
             return Some(format!("channels to this node start at {}", self.config.min_channel));
         }
-        // The one that asks is listed already.
+        // LDK does not list the one that asks.
         let channels = self.node.manager.list_channels_with_counterparty(peer);
         let theirs = channels.iter().filter(|channel| !channel.is_outbound).count();
-        (theirs > self.config.max_channels_per_peer)
+        (theirs >= self.config.max_channels_per_peer)
             .then(|| format!("this node accepts {} channels of a peer", self.config.max_channels_per_peer))
     }
 

@@ -86,3 +86,17 @@ async fn an_offline_peer_is_waited_for_and_told() {
     alice.audited().await;
     bob.audited().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_peer_opens_so_many_channels_and_no_more() {
+    let net = Net::start().await;
+    let (alice, mut bob) = (net.node("alice").await, net.node("bob").await);
+    bob.stop().await;
+    bob.config_mut().max_channels_per_peer = 1;
+    bob.run().await;
+    net.fund(&alice, 2_000_000).await;
+    alice.connect(&bob).await;
+    alice.open(&bob, 500_000, false).await.expect("the first is welcome");
+    let refused = alice.open(&bob, 500_000, false).await.expect_err("the second is one too many");
+    assert!(format!("{refused:?}").contains("accepts 1 channels of a peer"), "{refused:?}");
+}
