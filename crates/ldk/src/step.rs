@@ -133,6 +133,7 @@ impl Backend for Ldk {
         let _runtime = self.runtime.clone();
         let _context = _runtime.enter();
         self.started = true;
+        self.apply_settings();
         self.watch_wallet();
         for tx in self.node.wallet.to_rebroadcast() {
             self.node.broadcaster.broadcast(Package::new(vec![(*tx).clone()], "rebroadcast"));
@@ -168,6 +169,20 @@ impl Ldk {
             self.node.persister.put(STATE, MANAGER, self.node.manager.encode());
             drop(no_new_monitor);
             self.node.monitor.flush(updates, &self.node.log);
+        }
+    }
+
+    /// Channels keep the settings that they were opened with: those that may change take today's.
+    fn apply_settings(&self) {
+        let wanted = self.config.user_config().channel_config;
+        for channel in self.node.manager.list_channels() {
+            if channel.config == Some(wanted) {
+                continue;
+            }
+            let (id, peer) = (channel.channel_id, channel.counterparty.node_id);
+            if let Err(error) = self.node.manager.update_channel_config(&peer, &[id], &wanted) {
+                tracing::warn!(channel = %id, ?error, "the channel keeps its former fees and limits");
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 
 use sponte_engine::commit::State;
 use sponte_proto::{Msat, Record, Records, TEXT_RECORD};
-use sponte_testkit::{Net, TestNode};
+use sponte_testkit::{Net, TestNode, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn alice_pays_carol_through_bob() {
@@ -47,4 +47,22 @@ async fn an_unannounced_receiver_is_paid_by_its_peer() {
     assert_eq!(bob.received(&sent).await.amount, sent.amount);
     alice.audited().await;
     bob.audited().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_fee_holds_for_channels_that_are_there() {
+    let net = Net::start().await;
+    let [alice, mut bob, carol] = net.line(1_000_000).await;
+    bob.stop().await;
+    bob.config_mut().forwarding_fee_base_msat = 7_000;
+    bob.run().await;
+    for node in [&alice, &carol] {
+        node.connect(&bob).await;
+    }
+    // Alice may not have heard of it yet, and bob then refuses what she offers.
+    until("bob to be paid his new fee", async || {
+        let sent = alice.pay(&carol, "100000sat").await;
+        (sent.state == State::Settled && sent.fee.to_msat() == 17_000).then_some(())
+    })
+    .await;
 }
