@@ -154,44 +154,43 @@ async fn find(rpc: &Rpc, blocks: &RecentBlocks, scid: u64) -> Result<Option<TxOu
     Ok(Some(TxOut { value, script_pubkey: unspent.script_pubkey.hex }))
 }
 
-/// The txids of blocks asked for last, by height. After a reorg an old entry leads to outputs that
-/// are gone, which is found out by `gettxout`; entries leave soon.
+/// The txids of blocks asked for last, by hash: the block at a height changes with a reorg.
 #[derive(Default)]
-struct RecentBlocks(Mutex<VecDeque<(u32, Arc<[Txid]>)>>);
+struct RecentBlocks(Mutex<VecDeque<(BlockHash, Arc<[Txid]>)>>);
 
 impl RecentBlocks {
     async fn txid(&self, rpc: &Rpc, height: u32, index: usize) -> Result<Option<Txid>, ChainError> {
-        if let Some(txids) = self.known(height) {
-            return Ok(txids.get(index).copied());
-        }
         let hash: BlockHash = match rpc.call("getblockhash", json!([height])).await {
             Ok(hash) => hash,
             // A height beyond the tip: a lie of the peer, or our bitcoind is behind.
             Err(ChainError::Rpc { .. }) => return Ok(None),
             Err(error) => return Err(error),
         };
+        if let Some(txids) = self.known(hash) {
+            return Ok(txids.get(index).copied());
+        }
         let block: BlockTxids = rpc.call("getblock", json!([hash, 1])).await?;
         let txids: Arc<[Txid]> = block.tx.into();
         let txid = txids.get(index).copied();
-        self.remember(height, txids);
+        self.remember(hash, txids);
         Ok(txid)
     }
 
-    fn known(&self, height: u32) -> Option<Arc<[Txid]>> {
+    fn known(&self, hash: BlockHash) -> Option<Arc<[Txid]>> {
         let blocks = self.0.lock().expect("no holder of this lock can panic");
-        let found = blocks.iter().find(|(known, _)| *known == height);
+        let found = blocks.iter().find(|(known, _)| *known == hash);
         found.map(|(_, txids)| txids.clone())
     }
 
-    fn remember(&self, height: u32, txids: Arc<[Txid]>) {
+    fn remember(&self, hash: BlockHash, txids: Arc<[Txid]>) {
         let mut blocks = self.0.lock().expect("no holder of this lock can panic");
-        if blocks.iter().any(|(known, _)| *known == height) {
+        if blocks.iter().any(|(known, _)| *known == hash) {
             return;
         }
         if blocks.len() >= MAX_BLOCKS {
             blocks.pop_front();
         }
-        blocks.push_back((height, txids));
+        blocks.push_back((hash, txids));
     }
 }
 
@@ -222,6 +221,24 @@ mod tests {
         assert_eq!(find(scid(1, 1, 1)), None, "no such output");
         assert_eq!(find(scid(1, 2, 0)), None, "no such transaction");
         assert_eq!(find(scid(99, 0, 0)), None, "no such block");
+    }
+
+    #[test]
+    fn an_output_is_found_where_a_reorg_has_put_it() {
+        let bitcoind = FakeBitcoind::start();
+        let funding = spending(&[coin(1)], 123_456);
+        bitcoind.generate(6);
+        let rpc = Rpc::new(&bitcoind.config(), Arc::default()).unwrap();
+        let blocks = RecentBlocks::default();
+        let find = || block_on(find(&rpc, &blocks, scid(1, 1, 0))).unwrap();
+
+        assert_eq!(find(), None, "the first block at this height does not hold it");
+        bitcoind.reorganize(0, 0);
+        bitcoind.submit(&funding);
+        bitcoind.generate(7);
+        assert_eq!(find().as_ref(), Some(&funding.output[0]));
+        assert_eq!(find().as_ref(), Some(&funding.output[0]));
+        assert_eq!(bitcoind.with(|state| state.count("getblock")), 2, "each block is asked for once");
     }
 
     #[test]
