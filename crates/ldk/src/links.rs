@@ -8,6 +8,8 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::Interest;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 
 /// What a socket reports when its peer is gone: an interest that brings no other news.
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -16,6 +18,31 @@ const END: Interest = Interest::PRIORITY;
 const END: Interest = Interest::ERROR;
 /// How long whoever reads has to get there.
 const GRACE: Duration = Duration::from_millis(200);
+/// Connections that peers may have made. Each has two descriptors, and of the 1,024 that a process
+/// may have without asking the store and bitcoind need some.
+pub(crate) const MAX_INBOUND: usize = 256;
+
+/// Accepts connections for ever, and serves so many at once; the others wait. All end with this.
+pub(crate) async fn accept<S>(listener: TcpListener, most: usize, serve: impl Fn(TcpStream) -> S)
+where
+    S: Future<Output = io::Result<()>> + Send + 'static,
+{
+    let mut served = JoinSet::new();
+    loop {
+        tokio::select! {
+            Some(_) = served.join_next() => {}
+            accepted = listener.accept(), if served.len() < most => {
+                match accepted.and_then(|(stream, _)| stream.into_std()) {
+                    Ok(stream) => drop(served.spawn(serve(stream))),
+                    Err(error) => {
+                        tracing::warn!(%error, "cannot accept a connection");
+                        tokio::time::sleep(Duration::from_millis(100)).await;
+                    }
+                }
+            }
+        }
+    }
+}
 
 /// Serves a connection that a peer made, until it ends.
 pub(crate) async fn accepted(peers: Arc<PeerManager>, stream: TcpStream) -> io::Result<()> {
@@ -68,5 +95,45 @@ impl Socket {
             peers.disconnect_by_node_id(peer.counterparty_node_id);
         }
         connection.await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use tokio::io::AsyncReadExt;
+    use tokio::sync::mpsc;
+
+    #[tokio::test]
+    async fn so_many_connections_are_served_and_the_next_when_one_ends() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
+        let address = listener.local_addr().expect("it is bound");
+        let open = Arc::new(AtomicUsize::new(0));
+        let (begun, mut served) = mpsc::unbounded_channel();
+        let serve = move |stream| {
+            let (open, begun) = (open.clone(), begun.clone());
+            async move {
+                let _ = begun.send(open.fetch_add(1, Ordering::SeqCst) + 1);
+                tokio::net::TcpStream::from_std(stream)?.read_to_end(&mut vec![]).await?;
+                open.fetch_sub(1, Ordering::SeqCst);
+                Ok(())
+            }
+        };
+        let accepting = tokio::spawn(accept(listener, 2, serve));
+        let mut streams = vec![];
+        for _ in 0..5 {
+            streams.push(TcpStream::connect(address).expect("loopback connects"));
+        }
+        let mut most = 0;
+        for _ in 0..5 {
+            let next = tokio::time::timeout(Duration::from_secs(30), served.recv());
+            most = most.max(next.await.expect("in time").expect("it serves"));
+            if most == 2 {
+                streams.remove(0);
+            }
+        }
+        assert_eq!(most, 2);
+        accepting.abort();
     }
 }

@@ -232,21 +232,12 @@ impl Ldk {
         let Some(listener) = self.listener.take() else { return };
         let peers = self.node.peers.clone();
         self.tasks.push(self.runtime.spawn(async move {
-            let listener = match tokio::net::TcpListener::from_std(listener) {
-                Ok(listener) => listener,
-                Err(error) => return tracing::error!(%error, "cannot listen for peers"),
-            };
-            loop {
-                match listener.accept().await {
-                    Ok((stream, _)) => match stream.into_std() {
-                        Ok(stream) => drop(tokio::spawn(links::accepted(peers.clone(), stream))),
-                        Err(error) => tracing::warn!(%error, "a peer's connection was lost at once"),
-                    },
-                    Err(error) => {
-                        tracing::warn!(%error, "cannot accept a connection");
-                        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-                    }
+            match tokio::net::TcpListener::from_std(listener) {
+                Ok(listener) => {
+                    let serve = |stream| links::accepted(peers.clone(), stream);
+                    links::accept(listener, links::MAX_INBOUND, serve).await;
                 }
+                Err(error) => tracing::error!(%error, "cannot listen for peers"),
             }
         }));
     }
