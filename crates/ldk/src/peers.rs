@@ -47,6 +47,8 @@ struct Known {
     next_try: Instant,
     /// In a row.
     hang_ups: u32,
+    /// Since when it is connected.
+    since: Option<Instant>,
     /// Callers who wait for the connection.
     waiting: Vec<Reply<()>>,
 }
@@ -54,7 +56,16 @@ struct Known {
 impl Known {
     fn new(address: String, reached: Option<String>) -> Known {
         let (delay, next_try) = (FIRST_DELAY, Instant::now());
-        Known { address, reached, connecting: false, delay, next_try, hang_ups: 0, waiting: vec![] }
+        Known {
+            address,
+            reached,
+            connecting: false,
+            delay,
+            next_try,
+            hang_ups: 0,
+            since: None,
+            waiting: vec![],
+        }
     }
 
     /// It hung up, and may not do so again.
@@ -62,6 +73,16 @@ impl Known {
         self.hang_ups += 1;
         self.next_try = Instant::now() + FIRST_DELAY;
         self.hang_ups < HANG_UPS
+    }
+
+    /// The connection has ended. One that lasted as long as the pause that it would cost ends the
+    /// row; who hangs up at once is tried ever more seldom.
+    fn lost(&mut self) {
+        let since = self.since.take();
+        if since.is_some_and(|since| since.elapsed() >= self.delay) {
+            self.delay = FIRST_DELAY;
+        }
+        self.back_off();
     }
 
     fn back_off(&mut self) {
@@ -97,8 +118,8 @@ impl PeerBook {
             persister.put(PEERS, &node_id(&id).to_string(), known.address.clone().into_bytes());
             known.reached = Some(known.address.clone());
         }
-        (known.delay, known.hang_ups) = (FIRST_DELAY, 0);
-        known.next_try = Instant::now() + FIRST_DELAY;
+        known.hang_ups = 0;
+        known.since.get_or_insert_with(Instant::now);
         known.waiting.drain(..).for_each(|reply| reply(Ok(())));
     }
 
@@ -110,7 +131,16 @@ impl PeerBook {
         Some(known.address.clone())
     }
 
-    /// It could not be reached, or was lost: back to the address that worked, if any did.
+    /// It is not connected, and a connection that it made to us may have ended.
+    fn gone(&mut self, id: PublicKey) {
+        // Of a connection that we made the end is reported.
+        let ended = |known: &&mut Known| !known.connecting && known.since.is_some();
+        if let Some(known) = self.known.get_mut(&id).filter(ended) {
+            known.lost();
+        }
+    }
+
+    /// It could not be reached: back to the address that worked, if any did.
     fn failed(&mut self, id: PublicKey, message: &str) {
         let Some(known) = self.known.get_mut(&id) else { return };
         known.back_off();
@@ -165,7 +195,7 @@ impl Ldk {
                 continue;
             }
             match result {
-                Ok(()) => {}
+                Ok(()) => known.lost(),
                 Err(ConnectError::HungUp(_)) if known.try_again() => {}
                 Err(ConnectError::Silent(message) | ConnectError::HungUp(message)) => {
                     self.peers.failed(id, &message);
@@ -178,7 +208,10 @@ impl Ldk {
         for id in self.peers.known.keys().copied().collect::<Vec<_>>() {
             if self.node.peers.peer_by_node_id(&id).is_some() {
                 self.peers.reached(id, &self.node.persister);
-            } else if let Some(address) = self.peers.take_due(id) {
+                continue;
+            }
+            self.peers.gone(id);
+            if let Some(address) = self.peers.take_due(id) {
                 self.begin_connection(id, address);
             }
         }
@@ -265,4 +298,29 @@ async fn dial(address: &str) -> Result<std::net::TcpStream, String> {
     let connected = tokio::time::timeout(DIAL_TIMEOUT, tokio::net::TcpStream::connect(&sockets[..])).await;
     let stream = connected.map_err(|_| silent())?.map_err(|_| silent())?;
     stream.into_std().map_err(|error| format!("{address} hung up: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pauses_of(lasted: Duration, connections: usize) -> Vec<u64> {
+        let mut known = Known::new("peer:9735".into(), None);
+        let mut pause = || {
+            known.since = Instant::now().checked_sub(lasted);
+            known.lost();
+            known.next_try.saturating_duration_since(Instant::now()).as_secs_f64().ceil() as u64
+        };
+        (0..connections).map(|_| pause()).collect()
+    }
+
+    #[test]
+    fn who_hangs_up_at_once_is_tried_ever_more_seldom() {
+        assert_eq!(pauses_of(Duration::ZERO, 9), [1, 1, 2, 4, 8, 16, 32, 60, 60]);
+    }
+
+    #[test]
+    fn whose_connections_last_is_tried_again_at_once() {
+        assert_eq!(pauses_of(Duration::from_secs(2), 9), [1; 9]);
+    }
 }
