@@ -94,10 +94,17 @@ impl Known {
 impl PeerBook {
     /// From what was stored: keys are node ids, values are addresses.
     pub(crate) fn load(entries: &[(String, Vec<u8>)]) -> PeerBook {
-        let known = entries.iter().filter_map(|(id, address)| {
+        let read = |id: &str, address: &[u8]| {
             let id = public_key(&id.parse().ok()?)?;
-            let address = String::from_utf8(address.clone()).ok()?;
+            let address = String::from_utf8(address.to_vec()).ok()?;
             Some((id, Known::new(address.clone(), Some(address))))
+        };
+        let known = entries.iter().filter_map(|(id, address)| {
+            let known = read(id, address);
+            if known.is_none() {
+                tracing::warn!(id, "the stored address of a peer cannot be read: connect to it again");
+            }
+            known
         });
         let (report, results) = channel();
         PeerBook { known: known.collect(), results, report }
