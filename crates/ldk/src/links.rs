@@ -4,7 +4,7 @@ use crate::types::PeerManager;
 use bitcoin::secp256k1::PublicKey;
 use lightning::ln::msgs::SocketAddress;
 use std::io;
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::Interest;
@@ -65,8 +65,19 @@ pub(crate) async fn made(peers: Arc<PeerManager>, id: PublicKey, stream: TcpStre
 /// does: the write fails, nobody reads the end, and the peer stays connected until its pings time
 /// out, refused whenever it comes back. So somebody must look.
 struct Socket {
-    stream: tokio::net::TcpStream,
+    /// There until it is dropped.
+    stream: Option<tokio::net::TcpStream>,
     address: SocketAddress,
+}
+
+/// Whoever lets go of a connection ends it: LDK would go on by itself, and what is no peer yet
+/// cannot be disconnected by its id.
+impl Drop for Socket {
+    fn drop(&mut self) {
+        if let Some(Ok(stream)) = self.stream.take().map(tokio::net::TcpStream::into_std) {
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+    }
 }
 
 impl Socket {
@@ -76,15 +87,17 @@ impl Socket {
         stream.set_nodelay(true)?;
         stream.set_nonblocking(true)?;
         let address = stream.peer_addr()?.into();
-        Ok(Socket { stream: tokio::net::TcpStream::from_std(stream.try_clone()?)?, address })
+        let stream = tokio::net::TcpStream::from_std(stream.try_clone()?)?;
+        Ok(Socket { stream: Some(stream), address })
     }
 
     /// Until the connection ends; then this handle must go too, or the peer would not notice.
     async fn served(self, peers: &PeerManager, connection: impl Future<Output = ()>) {
         let mut connection = std::pin::pin!(connection);
+        let stream = self.stream.as_ref().expect("it is not dropped");
         tokio::select! {
             () = &mut connection => return,
-            _ = self.stream.ready(END) => {}
+            _ = stream.ready(END) => {}
         }
         if tokio::time::timeout(GRACE, &mut connection).await.is_ok() {
             return;
@@ -104,6 +117,20 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
     use tokio::io::AsyncReadExt;
     use tokio::sync::mpsc;
+
+    #[tokio::test]
+    async fn a_connection_ends_with_whoever_serves_it() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
+        let address = listener.local_addr().expect("it is bound");
+        let stream = TcpStream::connect(address).expect("loopback connects");
+        let (mut peer, _) = listener.accept().await.expect("it connected");
+        let socket = Socket::watched(&stream).expect("a socket");
+        drop(socket);
+        let mut bytes = [0];
+        let read = tokio::time::timeout(Duration::from_secs(30), peer.read(&mut bytes));
+        assert_eq!(read.await.expect("in time").expect("an end in good order"), 0);
+        drop(stream);
+    }
 
     #[tokio::test]
     async fn so_many_connections_are_served_and_the_next_when_one_ends() {

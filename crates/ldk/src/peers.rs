@@ -10,6 +10,7 @@ use sponte_proto::NodeId;
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
+use tokio::task::AbortHandle;
 
 /// Addresses of peers, by node id.
 const PEERS: &str = "ldk.peers";
@@ -42,7 +43,8 @@ struct Known {
     /// Where it was reached before: what is stored. A peer that never was is forgotten with the
     /// first failure.
     reached: Option<String>,
-    connecting: bool,
+    /// The connection that we make or have made.
+    dial: Option<Dial>,
     delay: Duration,
     next_try: Instant,
     /// In a row.
@@ -53,19 +55,19 @@ struct Known {
     waiting: Vec<Reply<()>>,
 }
 
+/// A connection of ours, which ends with this.
+struct Dial(AbortHandle);
+
+impl Drop for Dial {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
 impl Known {
     fn new(address: String, reached: Option<String>) -> Known {
         let (delay, next_try) = (FIRST_DELAY, Instant::now());
-        Known {
-            address,
-            reached,
-            connecting: false,
-            delay,
-            next_try,
-            hang_ups: 0,
-            since: None,
-            waiting: vec![],
-        }
+        Known { address, reached, dial: None, delay, next_try, hang_ups: 0, since: None, waiting: vec![] }
     }
 
     /// It hung up, and may not do so again.
@@ -130,18 +132,21 @@ impl PeerBook {
         known.waiting.drain(..).for_each(|reply| reply(Ok(())));
     }
 
-    /// The address to try now, if that is due; it counts as begun.
-    fn take_due(&mut self, id: PublicKey) -> Option<String> {
-        let due = |known: &&mut Known| !known.connecting && known.next_try <= Instant::now();
-        let known = self.known.get_mut(&id).filter(due)?;
-        known.connecting = true;
-        Some(known.address.clone())
+    /// The address to try now, if that is due.
+    fn due(&mut self, id: PublicKey) -> Option<String> {
+        let due = |known: &&mut Known| known.dial.is_none() && known.next_try <= Instant::now();
+        Some(self.known.get_mut(&id).filter(due)?.address.clone())
+    }
+
+    /// Ends every connection that we make or have made.
+    pub(crate) fn hang_up(&mut self) {
+        self.known.values_mut().for_each(|known| known.dial = None);
     }
 
     /// It is not connected, and a connection that it made to us may have ended.
     fn gone(&mut self, id: PublicKey) {
         // Of a connection that we made the end is reported.
-        let ended = |known: &&mut Known| !known.connecting && known.since.is_some();
+        let ended = |known: &&mut Known| known.dial.is_none() && known.since.is_some();
         if let Some(known) = self.known.get_mut(&id).filter(ended) {
             known.lost();
         }
@@ -196,7 +201,7 @@ impl Ldk {
     pub(crate) fn drive_connections(&mut self) {
         while let Ok((id, result)) = self.peers.results.try_recv() {
             let Some(known) = self.peers.known.get_mut(&id) else { continue };
-            known.connecting = false;
+            known.dial = None;
             // If it reached us first, the pass below answers who waits.
             if self.node.peers.peer_by_node_id(&id).is_some() {
                 continue;
@@ -218,19 +223,22 @@ impl Ldk {
                 continue;
             }
             self.peers.gone(id);
-            if let Some(address) = self.peers.take_due(id) {
+            if let Some(address) = self.peers.due(id) {
                 self.begin_connection(id, address);
             }
         }
     }
 
-    fn begin_connection(&self, id: PublicKey, address: String) {
+    fn begin_connection(&mut self, id: PublicKey, address: String) {
         let (peers, report, wake) = (self.node.peers.clone(), self.peers.report.clone(), self.waker.clone());
-        self.runtime.spawn(async move {
+        let dial = self.runtime.spawn(async move {
             let result = connect_once(peers, id, &address, || wake()).await;
             let _ = report.send((id, result));
             wake();
         });
+        if let Some(known) = self.peers.known.get_mut(&id) {
+            known.dial = Some(Dial(dial.abort_handle()));
+        }
     }
 
     /// Every peer that is connected or that we would connect to.
@@ -310,6 +318,7 @@ async fn dial(address: &str) -> Result<std::net::TcpStream, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bitcoin::secp256k1::{Secp256k1, SecretKey};
 
     fn pauses_of(lasted: Duration, connections: usize) -> Vec<u64> {
         let mut known = Known::new("peer:9735".into(), None);
@@ -319,6 +328,24 @@ mod tests {
             known.next_try.saturating_duration_since(Instant::now()).as_secs_f64().ceil() as u64
         };
         (0..connections).map(|_| pause()).collect()
+    }
+
+    #[tokio::test]
+    async fn a_dial_ends_with_its_entry_and_with_the_node() {
+        let mut book = PeerBook::load(&[]);
+        let dial = tokio::spawn(std::future::pending::<()>());
+        let mut known = Known::new("peer:9735".into(), None);
+        known.dial = Some(Dial(dial.abort_handle()));
+        drop(known);
+        assert!(dial.await.expect_err("it never ends by itself").is_cancelled());
+
+        let dial = tokio::spawn(std::future::pending::<()>());
+        let mut known = Known::new("peer:9735".into(), None);
+        known.dial = Some(Dial(dial.abort_handle()));
+        let key = SecretKey::from_slice(&[1; 32]).expect("a valid scalar");
+        book.known.insert(key.public_key(&Secp256k1::new()), known);
+        book.hang_up();
+        assert!(dial.await.expect_err("it never ends by itself").is_cancelled());
     }
 
     #[test]

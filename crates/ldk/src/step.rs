@@ -151,6 +151,7 @@ impl Backend for Ldk {
         for task in self.tasks.drain(..) {
             task.abort();
         }
+        self.peers.hang_up();
         self.node.peers.disconnect_all_peers();
         self.write_gossip();
         self.manager_due = true;
