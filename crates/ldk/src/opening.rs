@@ -14,13 +14,28 @@ use sponte_engine::backend::{
 };
 use sponte_proto::{Msat, Sat};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// Within so many blocks a funding transaction should confirm.
 const FUNDING_BLOCKS: u16 = 6;
 
+/// How long a peer may think about a channel; LDK would wait for an hour.
+const ANSWER_WITHIN: Duration = Duration::from_secs(60);
+
 /// An opening that a caller waits for, by LDK's `user_channel_id`.
 pub(crate) struct Opening {
-    reply: Option<Reply<ChannelOpened>>,
+    reply: Reply<ChannelOpened>,
+    peer: PublicKey,
+    /// The channel until the peer has answered, and when it was asked.
+    unanswered: Option<(ChannelId, Instant)>,
+}
+
+impl Opening {
+    /// The channel that the peer has not answered in time.
+    fn overdue(&self, now: Instant) -> Option<ChannelId> {
+        let overdue = |asked: Instant| now.saturating_duration_since(asked) >= ANSWER_WITHIN;
+        self.unanswered.filter(|(_, asked)| overdue(*asked)).map(|(channel, _)| channel)
+    }
 }
 
 impl Ldk {
@@ -73,8 +88,9 @@ impl Ldk {
         let user_channel_id = self.random_user_channel_id();
         let (value, push) = (request.value.to_sat(), request.push.to_msat());
         match self.node.manager.create_channel(peer, value, push, user_channel_id, None, Some(config)) {
-            Ok(_) => {
-                self.opens.insert(user_channel_id, Opening { reply: Some(reply) });
+            Ok(channel) => {
+                let unanswered = Some((channel, Instant::now()));
+                self.opens.insert(user_channel_id, Opening { reply, peer, unanswered });
             }
             Err(APIError::APIMisuseError { err }) => {
                 let err = err.trim_end_matches('.');
@@ -138,8 +154,11 @@ impl Ldk {
                 counterparty_node_id,
                 channel_value_satoshis,
                 output_script,
-                ..
+                user_channel_id,
             } => {
+                if let Some(opening) = self.opens.get_mut(&user_channel_id) {
+                    opening.unanswered = None;
+                }
                 let value = sat(channel_value_satoshis);
                 self.fund(temporary_channel_id, counterparty_node_id, value, output_script);
             }
@@ -240,7 +259,7 @@ impl Ldk {
             }
         }
         self.node.wallet.mark_broadcast(funding.txid);
-        if let Some(reply) = self.opens.remove(&user_channel_id).and_then(|opening| opening.reply) {
+        if let Some(Opening { reply, .. }) = self.opens.remove(&user_channel_id) {
             reply(Ok(ChannelOpened { channel: channel_id(id), funding: txid(funding.txid) }));
         }
     }
@@ -281,8 +300,23 @@ impl Ldk {
 
     /// Answers the caller who waits for this opening, if one does.
     pub(crate) fn refuse_opening(&mut self, user_channel_id: u128, refusal: Refusal) {
-        if let Some(reply) = self.opens.remove(&user_channel_id).and_then(|opening| opening.reply) {
+        if let Some(Opening { reply, .. }) = self.opens.remove(&user_channel_id) {
             reply(Err(refusal));
+        }
+    }
+
+    /// Ends the openings that their peers do not answer.
+    pub(crate) fn refuse_overdue_openings(&mut self) {
+        let now = Instant::now();
+        let overdue = |(user, opening): (&u128, &Opening)| Some((*user, opening.peer, opening.overdue(now)?));
+        for (user, peer, channel) in self.opens.iter().filter_map(overdue).collect::<Vec<_>>() {
+            let message = "the peer does not answer: try again later, or open a channel with another";
+            self.refuse_opening(user, Refusal::new(RefusalKind::Unavailable, message));
+            let closed =
+                self.node.manager.force_close_broadcasting_latest_txn(&channel, &peer, "no answer".into());
+            if let Err(error) = closed {
+                tracing::warn!(%peer, ?error, "an opening without an answer could not be ended");
+            }
         }
     }
 }
@@ -303,5 +337,22 @@ pub(crate) fn api_refusal(error: APIError) -> Refusal {
         APIError::IncompatibleShutdownScript { .. } => {
             Refusal::new(RefusalKind::Invalid, "the peer does not accept the closing script")
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bitcoin::secp256k1::{Secp256k1, SecretKey};
+
+    #[test]
+    fn a_peer_has_a_minute_to_answer() {
+        let peer = SecretKey::from_slice(&[1; 32]).expect("a valid scalar").public_key(&Secp256k1::new());
+        let (channel, asked) = (ChannelId([2; 32]), Instant::now());
+        let mut opening = Opening { reply: Box::new(|_| {}), peer, unanswered: Some((channel, asked)) };
+        assert_eq!(opening.overdue(asked + Duration::from_secs(59)), None);
+        assert_eq!(opening.overdue(asked + Duration::from_secs(60)), Some(channel));
+        opening.unanswered = None;
+        assert_eq!(opening.overdue(asked + Duration::from_secs(60)), None, "it has answered");
     }
 }

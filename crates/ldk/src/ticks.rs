@@ -121,6 +121,7 @@ impl Ldk {
         if self.ticks.channels.due() {
             self.node.manager.timer_tick_occurred();
         }
+        self.refuse_overdue_openings();
         if self.ticks.claims.due() {
             self.node.monitor.rebroadcast_pending_claims();
             let _ = self.node.sweeper.regenerate_and_broadcast_spend_if_necessary();
