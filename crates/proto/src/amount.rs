@@ -1,7 +1,8 @@
 //! Amounts as people write them: `50sat`, `50000msat`, `0.5btc`.
 
 use crate::{Msat, Sat};
-use std::str::FromStr;
+use alloc::{borrow::ToOwned, format, string::String};
+use core::str::FromStr;
 
 /// Why a text is not an amount.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -70,6 +71,7 @@ impl FromStr for Sat {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::string::ToString;
     use proptest::prelude::*;
 
     #[test]

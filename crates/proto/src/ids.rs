@@ -1,8 +1,9 @@
 //! Hashes, keys and identifiers as bytes. Hex at the border.
 
 use bitcoin_hashes::{Hash as _, sha256};
-use std::fmt;
-use std::str::FromStr;
+use alloc::{string::String, vec::Vec};
+use core::fmt;
+use core::str::FromStr;
 
 /// Why a text is not the hex of such a value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -210,6 +211,7 @@ impl FromStr for NodeId {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::{format, string::ToString};
     use proptest::prelude::*;
 
     #[test]

@@ -15,6 +15,12 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+#![no_std]
+
+extern crate alloc;
+#[cfg(feature = "std")]
+extern crate std;
+
 mod amount;
 mod ids;
 mod records;
@@ -25,4 +31,4 @@ pub use amount::ParseAmountError;
 pub use ids::{ChannelId, HexError, NodeId, PaymentHash, PaymentId, Preimage, Txid, hex, unhex};
 pub use records::{CUSTOM_RECORD_MIN, KEYSEND_RECORD, Record, RecordError, Records, TEXT_RECORD};
 pub use tlv::{TlvError, read_bigsize, write_bigsize};
-pub use units::{BlockHeight, CltvExpiry, CltvExpiryDelta, Msat, Sat, Timestamp};
+pub use units::{BlockHeight, CltvExpiry, CltvExpiryDelta, Msat, ParseUnitError, Sat, Timestamp};

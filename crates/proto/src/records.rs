@@ -1,7 +1,8 @@
 //! Custom records of the final hop's payload (BOLT 4, `payload`; types as in bLIP-2).
 
 use crate::tlv::{TlvError, read_record, write_bigsize};
-use std::collections::BTreeMap;
+use alloc::collections::BTreeMap;
+use alloc::{vec, vec::Vec};
 
 /// The least type of a custom record (bLIP-2: custom types start at 65536).
 pub const CUSTOM_RECORD_MIN: u64 = 65_536;
@@ -87,7 +88,7 @@ impl Records {
 
     /// The chat message, if it is valid UTF-8.
     pub fn text(&self) -> Option<&str> {
-        self.value(TEXT_RECORD).and_then(|bytes| std::str::from_utf8(bytes).ok())
+        self.value(TEXT_RECORD).and_then(|bytes| core::str::from_utf8(bytes).ok())
     }
 
     /// Types and values in rising order.

@@ -1,6 +1,8 @@
 //! BigSize and the framing of TLV streams (BOLT 1, "Fundamental Types" and "Type-Length-Value
 //! Format").
 
+use alloc::vec::Vec;
+
 /// Why bytes are not such a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -69,6 +71,7 @@ pub(crate) fn read_record<'a>(bytes: &mut &'a [u8]) -> Result<(u64, &'a [u8]), T
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::vec;
     use proptest::prelude::*;
 
     /// BOLT 1, appendix A, "BigSize Decoding Tests".
