@@ -18,17 +18,21 @@
 #![no_std]
 
 extern crate alloc;
-#[cfg(feature = "std")]
-extern crate std;
 
 mod amount;
+mod bigsize;
 mod ids;
+mod record_type;
 mod records;
 mod tlv;
+mod truncated;
 mod units;
 
 pub use amount::ParseAmountError;
+pub use bigsize::{bigsize_len, read_bigsize, write_bigsize};
 pub use ids::{ChannelId, HexError, NodeId, PaymentHash, PaymentId, Preimage, Txid, hex, unhex};
 pub use records::{CUSTOM_RECORD_MIN, KEYSEND_RECORD, Record, RecordError, Records, TEXT_RECORD};
-pub use tlv::{TlvError, read_bigsize, write_bigsize};
+pub use record_type::RecordType;
+pub use tlv::{TlvError, TlvRecord, TlvStream};
+pub use truncated::{read_tu16, read_tu32, read_tu64, truncated_len, write_truncated};
 pub use units::{BlockHeight, CltvExpiry, CltvExpiryDelta, Msat, ParseUnitError, Sat, Timestamp};

@@ -1,6 +1,7 @@
 //! Custom records of the final hop's payload (BOLT 4, `payload`; types as in bLIP-2).
 
-use crate::tlv::{TlvError, read_record, write_bigsize};
+use crate::tlv::{TlvReader, write_record};
+use crate::{RecordType, TlvError};
 use alloc::collections::BTreeMap;
 use alloc::{vec, vec::Vec};
 
@@ -105,9 +106,7 @@ impl Records {
     pub fn encode(&self) -> Vec<u8> {
         let mut out = vec![];
         for (kind, value) in &self.0 {
-            write_bigsize(&mut out, *kind);
-            write_bigsize(&mut out, value.len() as u64);
-            out.extend(value);
+            write_record(&mut out, RecordType::new(*kind), value);
         }
         out
     }
@@ -116,14 +115,11 @@ impl Records {
     ///
     /// # Errors
     /// The bytes end within a record, a number is not minimal, or types do not increase.
-    pub fn decode(mut bytes: &[u8]) -> Result<Records, TlvError> {
+    pub fn decode(bytes: &[u8]) -> Result<Records, TlvError> {
         let mut records = BTreeMap::new();
-        while !bytes.is_empty() {
-            let (kind, value) = read_record(&mut bytes)?;
-            if records.last_key_value().is_some_and(|(last, _)| *last >= kind) {
-                return Err(TlvError::NotIncreasing);
-            }
-            records.insert(kind, value.to_vec());
+        let mut reader = TlvReader::new(bytes);
+        while let Some(record) = reader.read_next()? {
+            records.insert(record.kind.to_u64(), record.value.to_vec());
         }
         Ok(Records(records))
     }
