@@ -1,9 +1,10 @@
 //! Hashes, keys and identifiers as bytes. Hex at the border.
 
-use bitcoin_hashes::{Hash as _, sha256};
 use alloc::{string::String, vec::Vec};
+use bitcoin_hashes::{Hash as _, sha256};
 use core::fmt;
 use core::str::FromStr;
+use subtle::ConstantTimeEq as _;
 
 /// Why a text is not the hex of such a value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -136,6 +137,12 @@ impl Preimage {
     /// SHA256 of the preimage.
     pub fn payment_hash(&self) -> PaymentHash {
         PaymentHash(sha256::Hash::hash(&self.0).to_byte_array())
+    }
+
+    /// Whether it claims an HTLC that is locked to `payment_hash`. Takes the same time for every
+    /// hash, so that nobody learns a preimage's hash bit by bit.
+    pub fn opens(&self, payment_hash: &PaymentHash) -> bool {
+        self.payment_hash().0.ct_eq(&payment_hash.0).into()
     }
 }
 

@@ -19,20 +19,27 @@
 
 extern crate alloc;
 
+pub mod amp;
 mod amount;
 mod bigsize;
+mod features;
 mod ids;
+pub mod keysend;
+pub mod mpp;
 mod record_type;
 mod records;
+mod secret;
 mod tlv;
 mod truncated;
 mod units;
 
 pub use amount::ParseAmountError;
 pub use bigsize::{bigsize_len, read_bigsize, write_bigsize};
+pub use features::Features;
 pub use ids::{ChannelId, HexError, NodeId, PaymentHash, PaymentId, Preimage, Txid, hex, unhex};
 pub use records::{CUSTOM_RECORD_MIN, KEYSEND_RECORD, Record, RecordError, Records, TEXT_RECORD};
 pub use record_type::RecordType;
+pub use secret::PaymentSecret;
 pub use tlv::{TlvError, TlvRecord, TlvStream};
 pub use truncated::{read_tu16, read_tu32, read_tu64, truncated_len, write_truncated};
 pub use units::{BlockHeight, CltvExpiry, CltvExpiryDelta, Msat, ParseUnitError, Sat, Timestamp};
