@@ -19,23 +19,21 @@
 
 extern crate alloc;
 
-pub mod amp;
 mod amount;
 mod bigsize;
-mod features;
 mod ids;
-pub mod keysend;
-pub mod mpp;
+pub mod onion;
 mod record_type;
 mod records;
 mod secret;
 mod tlv;
 mod truncated;
 mod units;
+#[cfg(test)]
+mod vectors;
 
 pub use amount::ParseAmountError;
 pub use bigsize::{bigsize_len, read_bigsize, write_bigsize};
-pub use features::Features;
 pub use ids::{ChannelId, HexError, NodeId, PaymentHash, PaymentId, Preimage, Txid, hex, unhex};
 pub use records::{CUSTOM_RECORD_MIN, KEYSEND_RECORD, Record, RecordError, Records, TEXT_RECORD};
 pub use record_type::RecordType;
