@@ -19,9 +19,14 @@
 
 extern crate alloc;
 
+pub mod amp;
 mod amount;
 mod bigsize;
+pub mod failure;
+mod features;
 mod ids;
+pub mod keysend;
+pub mod mpp;
 pub mod onion;
 mod record_type;
 mod records;
@@ -34,6 +39,7 @@ mod vectors;
 
 pub use amount::ParseAmountError;
 pub use bigsize::{bigsize_len, read_bigsize, write_bigsize};
+pub use features::Features;
 pub use ids::{ChannelId, HexError, NodeId, PaymentHash, PaymentId, Preimage, Txid, hex, unhex};
 pub use records::{CUSTOM_RECORD_MIN, KEYSEND_RECORD, Record, RecordError, Records, TEXT_RECORD};
 pub use record_type::RecordType;

@@ -2,7 +2,9 @@
 
 use super::build::packet_hmac;
 use super::{KeyType, OnionPacket, SharedSecret};
+use crate::RecordType;
 use crate::bigsize::{read_bigsize, take};
+use crate::failure::Failure;
 use alloc::vec::Vec;
 use chacha20::cipher::StreamCipher as _;
 use core::fmt;
@@ -27,6 +29,23 @@ pub enum PeelError {
     /// The length of the payload is reserved, not minimal or too large: `invalid_onion_payload`.
     #[error("the onion's payload has no valid length")]
     PayloadLength,
+}
+
+impl PeelError {
+    /// What goes upstream: as `update_fail_malformed_htlc` if the code says so
+    /// ([`is_bad_onion`](crate::failure::FailureCode::is_bad_onion)), else as a failure packet.
+    /// Within a blinded path `invalid_onion_blinding` takes the place of all of them.
+    pub fn failure(&self, packet: &OnionPacket) -> Failure {
+        let sha256_of_onion = packet.sha256();
+        match self {
+            PeelError::Version(_) => Failure::InvalidOnionVersion { sha256_of_onion },
+            PeelError::Key => Failure::InvalidOnionKey { sha256_of_onion },
+            PeelError::Hmac => Failure::InvalidOnionHmac { sha256_of_onion },
+            PeelError::PayloadLength => {
+                Failure::InvalidOnionPayload { kind: RecordType::new(0), offset: 0 }
+            }
+        }
+    }
 }
 
 /// What one hop finds in an onion.

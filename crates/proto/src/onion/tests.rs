@@ -1,6 +1,7 @@
 //! The published onions, and what holds for any.
 
 use super::*;
+use crate::failure::Failure;
 use crate::vectors::{array, bytes, each, packet, payload, public_key, secret_key, shared_secret, vector_file};
 use alloc::vec;
 use alloc::vec::Vec;
@@ -184,6 +185,12 @@ fn versions_and_keys_are_refused_before_the_hmac() {
     bytes[1..34].fill(0xff);
     let other = OnionPacket::decode(&bytes).expect("long enough");
     assert_eq!(peel(&secp, &key, &other, &[]).err(), Some(PeelError::Key));
+    let sha256_of_onion = other.sha256();
+    assert_eq!(PeelError::Key.failure(&other), Failure::InvalidOnionKey { sha256_of_onion });
+    assert_eq!(PeelError::Hmac.failure(&other), Failure::InvalidOnionHmac { sha256_of_onion });
+    let version = PeelError::Version(1).failure(&other);
+    assert_eq!(version, Failure::InvalidOnionVersion { sha256_of_onion });
+    assert_eq!(PeelError::PayloadLength.failure(&other).encode(), [0x40, 0x16, 0, 0, 0]);
 }
 
 fn keys(seeds: &[u8]) -> Vec<SecretKey> {
