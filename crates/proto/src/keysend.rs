@@ -59,37 +59,4 @@ pub fn open(value: &[u8], payment_hash: &PaymentHash) -> Result<Preimage, Keysen
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use alloc::vec::Vec;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn round_trip(bytes: [u8; 32]) {
-            let preimage = Preimage::from_bytes(bytes);
-            prop_assert_eq!(open(&encode(&preimage), &preimage.payment_hash()), Ok(preimage));
-        }
-
-        #[test]
-        fn one_flipped_bit_opens_nothing(bytes: [u8; 32], bit in 0usize..256) {
-            let hash = Preimage::from_bytes(bytes).payment_hash();
-            let mut other = bytes;
-            other[bit / 8] ^= 1 << (bit % 8);
-            prop_assert_eq!(open(&other, &hash), Err(KeysendError::Mismatch));
-        }
-
-        #[test]
-        fn only_32_bytes_are_read(value in prop::collection::vec(any::<u8>(), 0..66)) {
-            match decode(&value) {
-                Ok(preimage) => prop_assert_eq!(&encode(&preimage)[..], &value[..]),
-                Err(error) => prop_assert!(value.len() != 32 && error == KeysendError::Length(value.len())),
-            }
-        }
-
-        #[test]
-        fn any_bytes_never_panic(value: Vec<u8>, hash: [u8; 32]) {
-            let _ = open(&value, &PaymentHash::from_bytes(hash));
-        }
-    }
-}
+mod tests;

@@ -46,3 +46,6 @@ pub use record::AmpRecord;
 pub use set::{MAX_SHARDS, ReconstructError, Shard, reconstruct};
 pub use share::{Root, SetId, Share};
 pub use sharer::{Sharer, SplitError};
+
+#[cfg(test)]
+mod tests;
