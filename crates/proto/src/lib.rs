@@ -32,6 +32,7 @@ pub mod keysend;
 pub mod message;
 pub mod mpp;
 pub mod onion;
+pub mod payload;
 mod record_type;
 mod records;
 mod scid;
