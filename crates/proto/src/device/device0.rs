@@ -2,7 +2,7 @@
 
 use crate::onion::hmac;
 use crate::secret::secret32;
-use crate::{Msat, PaymentSecret, Preimage};
+use crate::{Msat, PaymentSecret, Preimage, ShortChannelId};
 use secp256k1::ecdh::shared_secret_point;
 use secp256k1::{PublicKey, SecretKey};
 use zeroize::Zeroize as _;
@@ -26,18 +26,18 @@ impl Device0 {
 
     /// The id of the channel in the routing hint: the invoice's amount in msat. Zero is any amount;
     /// LND's payers refuse such a channel.
-    pub const fn short_channel_id(amount: Msat) -> u64 {
-        amount.to_msat()
+    pub const fn short_channel_id(amount: Msat) -> ShortChannelId {
+        ShortChannelId::new(amount.to_msat())
     }
 
     /// `HMAC-SHA256(x, short_channel_id)`, the id as 8 bytes big-endian.
-    pub fn preimage(&self, short_channel_id: u64) -> Preimage {
-        Preimage::from_bytes(hmac(self.as_bytes(), &[&short_channel_id.to_be_bytes()]))
+    pub fn preimage(&self, short_channel_id: ShortChannelId) -> Preimage {
+        Preimage::from_bytes(hmac(self.as_bytes(), &[&short_channel_id.to_bytes()]))
     }
 
     /// `HMAC-SHA256(x, "secret" ‖ short_channel_id)`: ours, the mail is older than the field.
-    pub fn payment_secret(&self, short_channel_id: u64) -> PaymentSecret {
-        let id = short_channel_id.to_be_bytes();
+    pub fn payment_secret(&self, short_channel_id: ShortChannelId) -> PaymentSecret {
+        let id = short_channel_id.to_bytes();
         PaymentSecret::from_bytes(hmac(self.as_bytes(), &[b"secret", &id]))
     }
 }

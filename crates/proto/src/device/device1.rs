@@ -2,7 +2,7 @@
 
 use crate::onion::{SharedSecret, hmac};
 use crate::secret::secret32;
-use crate::{CltvExpiryDelta, Msat, PaymentSecret, Preimage};
+use crate::{CltvExpiryDelta, Msat, PaymentSecret, Preimage, ShortChannelId};
 use secp256k1::{PublicKey, SecretKey};
 use subtle::ConstantTimeEq as _;
 
@@ -38,7 +38,7 @@ pub struct Terms {
 /// One invoice of a device.
 #[derive(Clone, Debug)]
 pub struct Invoice {
-    short_channel_id: u64,
+    short_channel_id: ShortChannelId,
     signing_key: SecretKey,
     payment_secret: PaymentSecret,
     preimage: Preimage,
@@ -66,11 +66,12 @@ impl Device1 {
     }
 
     /// The index of the device that a channel's id belongs to; `None` if it is no device's.
-    pub const fn index_of(short_channel_id: u64) -> Option<u32> {
-        if short_channel_id >> 60 != MARK >> 60 {
+    pub const fn index_of(short_channel_id: ShortChannelId) -> Option<u32> {
+        let number = short_channel_id.to_u64();
+        if number >> 60 != MARK >> 60 {
             return None;
         }
-        Some((short_channel_id >> COUNTER_BITS) as u32 & ((1 << INDEX_BITS) - 1))
+        Some((number >> COUNTER_BITS) as u32 & ((1 << INDEX_BITS) - 1))
     }
 
     /// The invoice number `counter`, which must never be used again. `None` if it exceeds 40 bits, or
@@ -79,7 +80,8 @@ impl Device1 {
         if counter >> COUNTER_BITS != 0 {
             return None;
         }
-        let short_channel_id = MARK | u64::from(self.index) << COUNTER_BITS | counter;
+        let number = MARK | u64::from(self.index) << COUNTER_BITS | counter;
+        let short_channel_id = ShortChannelId::new(number);
         let info = terms.encode();
         let iv = self.iv(short_channel_id, &info);
         let hidden = self.hide(short_channel_id, &iv, info);
@@ -93,7 +95,7 @@ impl Device1 {
 
     /// The key that signs an invoice: its public key is the payee, and the node peels the payee's
     /// layer of the onion with it. `None` with a chance of 2^-128.
-    pub fn signing_key(&self, short_channel_id: u64) -> Option<SecretKey> {
+    pub fn signing_key(&self, short_channel_id: ShortChannelId) -> Option<SecretKey> {
         SecretKey::from_slice(&self.derive(1, short_channel_id, &[])).ok()
     }
 
@@ -104,7 +106,7 @@ impl Device1 {
     /// The channel or the secret is not of this device.
     pub fn open(
         &self,
-        short_channel_id: u64,
+        short_channel_id: ShortChannelId,
         payment_secret: &PaymentSecret,
     ) -> Result<(Terms, Preimage), DeviceError> {
         if Device1::index_of(short_channel_id) != Some(self.index) {
@@ -119,23 +121,23 @@ impl Device1 {
         Ok((terms, self.preimage(short_channel_id, &info)))
     }
 
-    fn iv(&self, short_channel_id: u64, info: &[u8; 16]) -> [u8; 16] {
+    fn iv(&self, short_channel_id: ShortChannelId, info: &[u8; 16]) -> [u8; 16] {
         first_half(self.derive(2, short_channel_id, info))
     }
 
     /// Hides and shows: combines with a stream that no second invoice has.
-    fn hide(&self, short_channel_id: u64, iv: &[u8; 16], mut info: [u8; 16]) -> [u8; 16] {
+    fn hide(&self, short_channel_id: ShortChannelId, iv: &[u8; 16], mut info: [u8; 16]) -> [u8; 16] {
         let stream = first_half(self.derive(3, short_channel_id, iv));
         info.iter_mut().zip(stream).for_each(|(byte, key)| *byte ^= key);
         info
     }
 
-    fn preimage(&self, short_channel_id: u64, info: &[u8; 16]) -> Preimage {
+    fn preimage(&self, short_channel_id: ShortChannelId, info: &[u8; 16]) -> Preimage {
         Preimage::from_bytes(self.derive(4, short_channel_id, info))
     }
 
-    fn derive(&self, purpose: u8, short_channel_id: u64, rest: &[u8]) -> [u8; 32] {
-        hmac(self.seed.as_bytes(), &[&[purpose], &short_channel_id.to_be_bytes(), rest])
+    fn derive(&self, purpose: u8, short_channel_id: ShortChannelId, rest: &[u8]) -> [u8; 32] {
+        hmac(self.seed.as_bytes(), &[&[purpose], &short_channel_id.to_bytes(), rest])
     }
 }
 
@@ -162,7 +164,7 @@ impl Terms {
 
 impl Invoice {
     /// The channel in the routing hint: `d ‖ index (20 bits) ‖ counter (40 bits)`.
-    pub const fn short_channel_id(&self) -> u64 {
+    pub const fn short_channel_id(&self) -> ShortChannelId {
         self.short_channel_id
     }
 

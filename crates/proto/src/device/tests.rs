@@ -4,15 +4,23 @@ use super::*;
 use crate::mpp::PaymentData;
 use crate::onion::{PAYMENT_PAYLOADS, RouteSecrets, peel};
 use crate::vectors::{array, packet, payload, public_key, secret_key, vector_file};
-use crate::{CltvExpiryDelta, Msat, PaymentHash, PaymentSecret, Preimage, RecordType, TlvStream};
-use alloc::vec::Vec;
+use crate::{
+    CltvExpiryDelta, Msat, PaymentHash, PaymentSecret, Preimage, RecordType, ShortChannelId, TlvStream,
+};
+use alloc::{string::ToString as _, vec::Vec};
 use lightning::bolt11_invoice::Bolt11Invoice;
 use proptest::prelude::*;
 use secp256k1::{PublicKey, Secp256k1, SecretKey};
 use serde_json::Value;
 
 /// LDK reads the invoice and checks its signature.
-fn check_invoice(figures: &Value, payee: &PublicKey, scid: u64, hash: PaymentHash, secret: &PaymentSecret) {
+fn check_invoice(
+    figures: &Value,
+    payee: &PublicKey,
+    scid: ShortChannelId,
+    hash: PaymentHash,
+    secret: &PaymentSecret,
+) {
     let text = figures["invoice"].as_str().expect("a string");
     let invoice: Bolt11Invoice = text.parse().expect("a valid invoice");
     assert_eq!(invoice.recover_payee_pub_key().serialize(), payee.serialize());
@@ -21,7 +29,7 @@ fn check_invoice(figures: &Value, payee: &PublicKey, scid: u64, hash: PaymentHas
     assert_eq!(invoice.amount_milli_satoshis().unwrap_or(0), figures["amount_msat"].as_u64().expect("msat"));
     let hints = invoice.private_routes();
     let [hint] = &hints[0].0[..] else { panic!("one hop") };
-    assert_eq!(hint.short_channel_id, scid);
+    assert_eq!(hint.short_channel_id, scid.to_u64());
 }
 
 #[test]
@@ -38,8 +46,8 @@ fn device0() {
 
         let amount = figures["amount_msat"].as_u64().and_then(Msat::new).expect("an amount");
         let scid = Device0::short_channel_id(amount);
-        assert_eq!(scid.to_be_bytes(), array(&figures["scid_bytes"]));
-        assert_eq!(Some(scid), figures["scid_u64"].as_u64());
+        assert_eq!(scid.to_bytes(), array(&figures["scid_bytes"]));
+        assert_eq!(Some(scid.to_u64()), figures["scid_u64"].as_u64());
         let preimage = device.preimage(scid);
         assert_eq!(preimage, Preimage::from_bytes(array(&figures["preimage"])));
         let hash = PaymentHash::from_bytes(array(&figures["payment_hash"]));
@@ -82,10 +90,9 @@ fn device1() {
         let terms = terms_of(figures);
         let invoice = at_device.invoice(number(&figures["counter"]), &terms).expect("40 bits");
         let scid = invoice.short_channel_id();
-        assert_eq!(scid, number(&figures["scid_u64"]));
-        assert_eq!(scid.to_be_bytes(), array(&figures["scid_bytes"]));
-        let parts = [scid >> 40, scid >> 16 & 0xff_ffff, scid & 0xffff].map(|part| alloc::format!("{part}"));
-        assert_eq!(parts.join("x"), figures["scid_text"]);
+        assert_eq!(scid.to_u64(), number(&figures["scid_u64"]));
+        assert_eq!(scid.to_bytes(), array(&figures["scid_bytes"]));
+        assert_eq!(scid.to_string(), figures["scid_text"].as_str().expect("a string"));
         assert_eq!(*invoice.signing_key(), secret_key(&figures["invoice_privkey"]));
         let payee = invoice.signing_key().public_key(&secp);
         assert_eq!(payee, public_key(&figures["invoice_pubkey"]));
@@ -105,7 +112,7 @@ fn device1() {
 }
 
 /// The payer's onion over the hint; the node peels its own layer, then the payee's.
-fn check_onion(figures: &Value, at_node: &Device1, scid: u64, hash: &PaymentHash) {
+fn check_onion(figures: &Value, at_node: &Device1, scid: ShortChannelId, hash: &PaymentHash) {
     let secp = Secp256k1::new();
     let onion = &figures["example_onion"];
     let route = [public_key(&figures["node_pubkey"]), public_key(&figures["invoice_pubkey"])];
@@ -117,7 +124,7 @@ fn check_onion(figures: &Value, at_node: &Device1, scid: u64, hash: &PaymentHash
     let node_key = secret_key(&figures["node_privkey"]);
     let outer = peel(&secp, &node_key, &built, &hash.to_bytes()).expect("ours");
     let stream = TlvStream::read(&outer.payload).expect("a stream");
-    assert_eq!(stream.value(RecordType::SHORT_CHANNEL_ID), Some(&scid.to_be_bytes()[..]));
+    assert_eq!(stream.value(RecordType::SHORT_CHANNEL_ID), Some(&scid.to_bytes()[..]));
     let inner = outer.next.expect("the payee follows");
     assert_eq!(inner, packet(&onion["inner_packet_after_N"]));
     let payee_key = at_node.signing_key(scid).expect("a key");
@@ -143,7 +150,7 @@ fn ranges() {
     assert!(Device1::new(&key.public_key(&secp), &key, 1 << 20).is_none());
     let terms = Terms { amount: None, expiry_unix_s: u32::MAX, min_final_cltv: CltvExpiryDelta::new(42) };
     assert!(device(1).invoice(1 << 40, &terms).is_none());
-    assert_eq!(Device1::index_of(0xc << 60), None);
+    assert_eq!(Device1::index_of(ShortChannelId::new(0xc << 60)), None);
     let invoice = device(1).invoice(1, &terms).expect("40 bits");
     let opened = device(2).open(invoice.short_channel_id(), invoice.payment_secret());
     assert_eq!(opened, Err(DeviceError::OtherDevice));
@@ -168,7 +175,7 @@ proptest! {
         let device = device(3);
         let invoice = device.invoice(9, &terms).expect("in range");
         let mut secret = *invoice.payment_secret().as_bytes();
-        let other = invoice.short_channel_id() ^ 1 << channel_bit;
+        let other = ShortChannelId::new(invoice.short_channel_id().to_u64() ^ 1 << channel_bit);
         prop_assert_eq!(device.open(other, invoice.payment_secret()), Err(DeviceError::WrongSecret));
         secret[bit / 8] ^= 1 << (bit % 8);
         let opened = device.open(invoice.short_channel_id(), &PaymentSecret::from_bytes(secret));
@@ -177,7 +184,7 @@ proptest! {
 
     #[test]
     fn any_bytes_never_panic(channel: u64, secret: [u8; 32]) {
-        prop_assert!(device(3).open(channel, &PaymentSecret::from_bytes(secret)).is_err());
+        prop_assert!(device(3).open(ShortChannelId::new(channel), &PaymentSecret::from_bytes(secret)).is_err());
     }
 
     #[test]
