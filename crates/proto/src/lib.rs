@@ -125,8 +125,8 @@
 
 extern crate alloc;
 
-pub mod amp;
 mod amount;
+pub mod amp;
 mod bigsize;
 pub mod blinding;
 pub mod device;
@@ -153,8 +153,8 @@ pub use amount::ParseAmountError;
 pub use bigsize::{bigsize_len, read_bigsize, write_bigsize};
 pub use features::Features;
 pub use ids::{ChannelId, HexError, NodeId, PaymentHash, PaymentId, Preimage, Txid, hex, unhex};
-pub use records::{CUSTOM_RECORD_MIN, KEYSEND_RECORD, Record, RecordError, Records, TEXT_RECORD};
 pub use record_type::RecordType;
+pub use records::{CUSTOM_RECORD_MIN, KEYSEND_RECORD, Record, RecordError, Records, TEXT_RECORD};
 pub use scid::{ParseScidError, ShortChannelId};
 pub use secret::PaymentSecret;
 pub use tlv::{TlvError, TlvRecord, TlvStream};

@@ -287,9 +287,9 @@ macro_rules! shown_as_digits {
             /// Decimal digits alone.
             fn from_str(text: &str) -> Result<$name, ParseUnitError> {
                 let number = parse_digits(text, <$int>::MAX.into())?;
-                let number = number.try_into().map_err(|_| {
-                    ParseUnitError::NotANumber(text.to_owned(), <$int>::MAX.into())
-                })?;
+                let number = number
+                    .try_into()
+                    .map_err(|_| ParseUnitError::NotANumber(text.to_owned(), <$int>::MAX.into()))?;
                 Ok($name(number))
             }
         }
@@ -311,8 +311,7 @@ impl FromStr for Timestamp {
     type Err = ParseUnitError;
 
     fn from_str(text: &str) -> Result<Timestamp, ParseUnitError> {
-        let number =
-            text.strip_suffix("ms").ok_or_else(|| ParseUnitError::NoUnit(text.to_owned()))?;
+        let number = text.strip_suffix("ms").ok_or_else(|| ParseUnitError::NoUnit(text.to_owned()))?;
         parse_digits(number, u64::MAX).map(Timestamp)
     }
 }

@@ -2,9 +2,7 @@
 
 use super::PaymentRelay;
 use crate::tlv::write_record;
-use crate::{
-    CltvExpiry, Msat, RecordType, ShortChannelId, TlvError, TlvStream, read_tu64, write_truncated,
-};
+use crate::{CltvExpiry, Msat, RecordType, ShortChannelId, TlvError, TlvStream, read_tu64, write_truncated};
 use alloc::vec::Vec;
 use secp256k1::PublicKey;
 
@@ -165,9 +163,7 @@ impl RecipientData {
             }
         }
         match &self.allowed_features {
-            Some(features) if features.iter().any(|byte| *byte != 0) => {
-                Err(RecipientDataError::Features)
-            }
+            Some(features) if features.iter().any(|byte| *byte != 0) => Err(RecipientDataError::Features),
             _ => Ok(()),
         }
     }

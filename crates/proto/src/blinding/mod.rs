@@ -30,8 +30,8 @@ mod relay;
 
 pub use data::{PaymentConstraints, RecipientData, RecipientDataError};
 pub use path::{
-    BlindedHop, BlindedPath, BlindingError, blinded_node_id, blinded_node_key, next_path_key,
-    open_data, seal_data,
+    BlindedHop, BlindedPath, BlindingError, blinded_node_id, blinded_node_key, next_path_key, open_data,
+    seal_data,
 };
 pub use relay::{PathFees, PaymentRelay};
 

@@ -124,19 +124,14 @@ fn path_factor(path_key: &PublicKey, path_secret: &SharedSecret) -> Result<Scala
 
 /// Encrypts a hop's data: ChaCha20-Poly1305 with the `rho` key, nonce 0. 16 bytes longer.
 pub fn seal_data(path_secret: &SharedSecret, data: &[u8]) -> Vec<u8> {
-    cipher(&path_secret.derive(KeyType::Rho))
-        .encrypt(&[0; 12].into(), data)
-        .expect("the cipher takes 256 GB")
+    cipher(&path_secret.derive(KeyType::Rho)).encrypt(&[0; 12].into(), data).expect("the cipher takes 256 GB")
 }
 
 /// Decrypts a hop's data; [`RecipientData`](super::RecipientData) reads it.
 ///
 /// # Errors
 /// The data is not for this secret, or was altered.
-pub fn open_data(
-    path_secret: &SharedSecret,
-    encrypted: &[u8],
-) -> Result<Zeroizing<Vec<u8>>, BlindingError> {
+pub fn open_data(path_secret: &SharedSecret, encrypted: &[u8]) -> Result<Zeroizing<Vec<u8>>, BlindingError> {
     cipher(&path_secret.derive(KeyType::Rho))
         .decrypt(&[0; 12].into(), encrypted)
         .map(Zeroizing::new)

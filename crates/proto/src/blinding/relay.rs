@@ -46,7 +46,7 @@ impl PaymentRelay {
     pub fn amount_to_forward(&self, incoming: Msat) -> Option<Msat> {
         let amount = u128::from(incoming.to_msat()).checked_sub(self.fee_base_msat.into())?;
         let share = MILLION + u128::from(self.fee_proportional_millionths);
-        let outgoing = (amount * MILLION + share - 1) / share;
+        let outgoing = (amount * MILLION).div_ceil(share);
         Msat::new(u64::try_from(outgoing).ok()?)
     }
 
@@ -76,8 +76,8 @@ impl PathFees {
         for hop in hops.iter().rev() {
             let own = u128::from(hop.fee_proportional_millionths);
             let own_base = u128::from(hop.fee_base_msat);
-            base = (own_base * MILLION + base * (MILLION + own) + MILLION - 1) / MILLION;
-            proportional = ((own + proportional) * MILLION + own * proportional + MILLION - 1) / MILLION;
+            base = (own_base * MILLION + base * (MILLION + own)).div_ceil(MILLION);
+            proportional = ((own + proportional) * MILLION + own * proportional).div_ceil(MILLION);
             delta = delta.checked_add(hop.cltv_expiry_delta)?;
             // Within 32 bits at every step, no product comes near 128.
             if base > u32::MAX.into() || proportional > u32::MAX.into() {

@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::onion::{OnionPacket, PAYMENT_PAYLOADS, PeelError, RouteSecrets, SharedSecret, peel};
-use crate::vectors::{array, bytes, each, packet, payload, public_key, secret_key, shared_secret, vector_file};
+use crate::vectors::{
+    array, bytes, each, packet, payload, public_key, secret_key, shared_secret, vector_file,
+};
 use crate::{CltvExpiry, CltvExpiryDelta, Msat, RecordType, TlvError, TlvStream};
 use alloc::string::ToString;
 use alloc::vec;

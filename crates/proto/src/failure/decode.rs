@@ -68,9 +68,8 @@ pub fn decode_failure(
     packet: &FailurePacket,
     attribution: Option<&AttributionData>,
 ) -> FailureReport {
-    let failure = unwrap(secrets, packet).and_then(|(hop, plain)| {
-        read_plain(hop, &plain).ok_or(UndecodableFailure::Malformed { hop })
-    });
+    let failure = unwrap(secrets, packet)
+        .and_then(|(hop, plain)| read_plain(hop, &plain).ok_or(UndecodableFailure::Malformed { hop }));
     let reporting = match &failure {
         Ok(DecodedFailure { hop, .. }) | Err(UndecodableFailure::Malformed { hop }) => hop + 1,
         Err(UndecodableFailure::Unauthenticated) => secrets.len(),
@@ -106,10 +105,7 @@ pub fn decode_fulfillment(
 }
 
 /// The hop whose HMAC matches, and what it wrote behind its HMAC.
-fn unwrap(
-    secrets: &[SharedSecret],
-    packet: &FailurePacket,
-) -> Result<(usize, Vec<u8>), UndecodableFailure> {
+fn unwrap(secrets: &[SharedSecret], packet: &FailurePacket) -> Result<(usize, Vec<u8>), UndecodableFailure> {
     let length = packet.as_bytes().len();
     if length < HMAC {
         return Err(UndecodableFailure::Unauthenticated);
@@ -132,11 +128,7 @@ fn unwrap(
         }
         found |= first;
     }
-    if found.into() {
-        Ok((found_hop as usize, plain))
-    } else {
-        Err(UndecodableFailure::Unauthenticated)
-    }
+    if found.into() { Ok((found_hop as usize, plain)) } else { Err(UndecodableFailure::Unauthenticated) }
 }
 
 /// `failure_len(u16) ‖ failuremsg ‖ pad_len(u16) ‖ pad`; the padding is not looked at.

@@ -27,8 +27,7 @@ mod packet;
 pub use attribution::{ATTRIBUTION_LEN, AttributionData, AttributionError, HoldTime};
 pub use code::FailureCode;
 pub use decode::{
-    DecodedFailure, FailureReport, FulfillmentReport, UndecodableFailure, decode_failure,
-    decode_fulfillment,
+    DecodedFailure, FailureReport, FulfillmentReport, UndecodableFailure, decode_failure, decode_fulfillment,
 };
 pub use fulfillment::{FULFILLMENT_MAX, FulfillmentError, FulfillmentPayload};
 pub use message::{Failure, FailureError};

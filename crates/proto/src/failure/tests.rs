@@ -182,8 +182,7 @@ fn what_cannot_be_read() {
     let secrets = route();
     // Authentic, yet no message: the length exceeds the packet; no code.
     for plain in [&[0xff, 0xff, 0, 0][..], &[0, 1, 0x40, 0, 0], &[0]] {
-        let tag = crate::onion::hmac(
-            secrets[2].derive(crate::onion::KeyType::Um).as_bytes(), &[plain]);
+        let tag = crate::onion::hmac(secrets[2].derive(crate::onion::KeyType::Um).as_bytes(), &[plain]);
         let mut packet = FailurePacket::from_bytes([&tag, plain].concat());
         for secret in secrets[..3].iter().rev() {
             packet.wrap(secret);
@@ -194,10 +193,7 @@ fn what_cannot_be_read() {
     let long = vec![0; 65_536];
     let refused = FailurePacket::create(&secrets[0], &long);
     assert_eq!(refused, Err(FailurePacketError::TooLong(65_536)));
-    assert_eq!(
-        FulfillmentPayload::create(&secrets[0], &long).err(),
-        Some(FulfillmentError::TooLong(65_552))
-    );
+    assert_eq!(FulfillmentPayload::create(&secrets[0], &long).err(), Some(FulfillmentError::TooLong(65_552)));
     let most = FulfillmentPayload::create(&secrets[0], &vec![0; 32_752]).expect("just fits");
     assert_eq!(most.as_bytes().len(), FULFILLMENT_MAX);
     assert_eq!(FulfillmentPayload::decode(&vec![0; 32_769]), Err(FulfillmentError::TooLong(32_769)));
@@ -209,11 +205,7 @@ fn any_route() -> impl Strategy<Value = Vec<SharedSecret>> {
 }
 
 /// A failure of one hop and what comes back of it, attribution and all.
-fn fail_at(
-    secrets: &[SharedSecret],
-    hop: usize,
-    message: &[u8],
-) -> (FailurePacket, AttributionData) {
+fn fail_at(secrets: &[SharedSecret], hop: usize, message: &[u8]) -> (FailurePacket, AttributionData) {
     let mut packet = FailurePacket::create(&secrets[hop], message).expect("short");
     let mut plain = packet.clone();
     plain.wrap(&secrets[hop]);

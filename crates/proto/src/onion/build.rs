@@ -47,11 +47,10 @@ impl RouteSecrets {
         size: usize,
     ) -> Result<OnionPacket, BuildError> {
         let sizes = check_sizes(payloads, self.shared_secrets().len(), size)?;
-        let rhos: Vec<_> =
-            self.shared_secrets().iter().map(|secret| secret.derive(KeyType::Rho)).collect();
+        let rhos: Vec<_> = self.shared_secrets().iter().map(|secret| secret.derive(KeyType::Rho)).collect();
         let filler = filler(&rhos, &sizes, size);
 
-        let mut packet = OnionPacket::empty(&self.public_key, size);
+        let mut packet = OnionPacket::empty(self.public_key, size);
         let content = packet.hop_payloads_mut();
         apply_stream(&self.pad, 0, content);
         let mut next_hmac = [0; 32];
@@ -71,11 +70,7 @@ impl RouteSecrets {
 }
 
 /// What every hop takes of the packet.
-fn check_sizes(
-    payloads: &[impl AsRef<[u8]>],
-    hops: usize,
-    size: usize,
-) -> Result<Vec<usize>, BuildError> {
+fn check_sizes(payloads: &[impl AsRef<[u8]>], hops: usize, size: usize) -> Result<Vec<usize>, BuildError> {
     if payloads.len() != hops {
         return Err(BuildError::Payloads { hops, payloads: payloads.len() });
     }
@@ -118,10 +113,6 @@ pub(super) fn write_hop(room: &mut [u8], payload: &[u8], next_hmac: &[u8; 32]) {
 }
 
 /// `HMAC(mu, hop_payloads ‖ associated data)`.
-pub(super) fn packet_hmac(
-    secret: &SharedSecret,
-    hop_payloads: &[u8],
-    associated_data: &[u8],
-) -> [u8; 32] {
+pub(super) fn packet_hmac(secret: &SharedSecret, hop_payloads: &[u8], associated_data: &[u8]) -> [u8; 32] {
     hmac(secret.derive(KeyType::Mu).as_bytes(), &[hop_payloads, associated_data])
 }

@@ -8,7 +8,7 @@ use crate::failure::Failure;
 use alloc::vec::Vec;
 use chacha20::cipher::StreamCipher as _;
 use core::fmt;
-use secp256k1::{PublicKey, Secp256k1, SecretKey, Verification};
+use secp256k1::{Secp256k1, SecretKey, Verification};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
@@ -41,9 +41,7 @@ impl PeelError {
             PeelError::Version(_) => Failure::InvalidOnionVersion { sha256_of_onion },
             PeelError::Key => Failure::InvalidOnionKey { sha256_of_onion },
             PeelError::Hmac => Failure::InvalidOnionHmac { sha256_of_onion },
-            PeelError::PayloadLength => {
-                Failure::InvalidOnionPayload { kind: RecordType::new(0), offset: 0 }
-            }
+            PeelError::PayloadLength => Failure::InvalidOnionPayload { kind: RecordType::new(0), offset: 0 },
         }
     }
 }
@@ -80,9 +78,9 @@ pub fn peel<C: Verification>(
     associated_data: &[u8],
 ) -> Result<Peeled, PeelError> {
     check_version(packet)?;
-    let public_key = parse_key(packet)?;
-    let shared_secret = SharedSecret::new(&public_key, node_key);
-    peel_layer(secp, shared_secret, Some(public_key), packet, associated_data)
+    let public_key = packet.point().ok_or(PeelError::Key)?;
+    let shared_secret = SharedSecret::new(public_key, node_key);
+    peel_layer(secp, shared_secret, packet, associated_data)
 }
 
 /// As [`peel()`], for a node whose key does the Diffie-Hellman elsewhere (in a signer): the shared
@@ -97,7 +95,7 @@ pub fn peel_with_secret<C: Verification>(
     associated_data: &[u8],
 ) -> Result<Peeled, PeelError> {
     check_version(packet)?;
-    peel_layer(secp, shared_secret, None, packet, associated_data)
+    peel_layer(secp, shared_secret, packet, associated_data)
 }
 
 fn check_version(packet: &OnionPacket) -> Result<(), PeelError> {
@@ -107,15 +105,10 @@ fn check_version(packet: &OnionPacket) -> Result<(), PeelError> {
     }
 }
 
-fn parse_key(packet: &OnionPacket) -> Result<PublicKey, PeelError> {
-    PublicKey::from_slice(packet.public_key()).map_err(|_| PeelError::Key)
-}
-
 /// Checks the HMAC, then decrypts.
 fn peel_layer<C: Verification>(
     secp: &Secp256k1<C>,
     shared_secret: SharedSecret,
-    public_key: Option<PublicKey>,
     packet: &OnionPacket,
     associated_data: &[u8],
 ) -> Result<Peeled, PeelError> {
@@ -125,18 +118,15 @@ fn peel_layer<C: Verification>(
     let mut content = Zeroizing::new(packet.hop_payloads().to_vec());
     stream.apply_keystream(&mut content);
 
-    let (payload, next_hmac, rest) = split_hop(&content)?;
+    let Hop { payload, next_hmac, rest } = split_hop(&content)?;
     let payload = Zeroizing::new(payload.to_vec());
     if *next_hmac == [0; 32] {
         return Ok(Peeled { shared_secret, payload, next: None });
     }
-    let public_key = match public_key {
-        Some(public_key) => public_key,
-        None => parse_key(packet)?,
-    };
+    let public_key = packet.point().ok_or(PeelError::Key)?;
     let factor = shared_secret.blinding_factor(packet.public_key()).ok_or(PeelError::Key)?;
     let next_key = public_key.mul_tweak(secp, &factor).map_err(|_| PeelError::Key)?;
-    let mut next = OnionPacket::empty(&next_key.serialize(), size);
+    let mut next = OnionPacket::empty(next_key, size);
     // What this hop took is refilled from the stream beyond the packet's size.
     let (kept, refilled) = next.hop_payloads_mut().split_at_mut(rest.len());
     kept.copy_from_slice(rest);
@@ -155,13 +145,20 @@ pub(super) fn check_hmac(
     if expected.ct_eq(packet.hmac()).into() { Ok(()) } else { Err(PeelError::Hmac) }
 }
 
-/// Payload, next HMAC, and what is left for the hops behind.
-pub(super) fn split_hop(mut content: &[u8]) -> Result<(&[u8], &[u8; 32], &[u8]), PeelError> {
+/// What one hop finds in front, and what is left for the hops behind.
+pub(super) struct Hop<'a> {
+    payload: &'a [u8],
+    pub(super) next_hmac: &'a [u8; 32],
+    rest: &'a [u8],
+}
+
+/// Takes the hop's part off the front of the plain text.
+pub(super) fn split_hop(mut content: &[u8]) -> Result<Hop<'_>, PeelError> {
     let length = read_bigsize(&mut content).map_err(|_| PeelError::PayloadLength)?;
     // 0 was the frame before TLV, 1 is reserved.
     let length = usize::try_from(length).ok().filter(|length| *length >= 2);
     let length = length.ok_or(PeelError::PayloadLength)?;
     let payload = take(&mut content, length).map_err(|_| PeelError::PayloadLength)?;
-    let (hmac, rest) = content.split_first_chunk().ok_or(PeelError::PayloadLength)?;
-    Ok((payload, hmac, rest))
+    let (next_hmac, rest) = content.split_first_chunk().ok_or(PeelError::PayloadLength)?;
+    Ok(Hop { payload, next_hmac, rest })
 }

@@ -58,8 +58,7 @@ pub fn reseal(
     let rho = shared_secret.derive(KeyType::Rho);
     let mut content = Zeroizing::new(packet.hop_payloads().to_vec());
     apply_stream(&rho, 0, &mut content);
-    let (_, next_hmac, _) = split_hop(&content)?;
-    if *next_hmac != [0; 32] {
+    if *split_hop(&content)?.next_hmac != [0; 32] {
         return Err(ResealError::NotFinal);
     }
     write_hop(&mut content[..needed], payload, &[0; 32]);

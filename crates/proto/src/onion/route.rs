@@ -23,7 +23,7 @@ pub enum RouteError {
 /// It builds the onion, and decodes the failures that come back for it. Whoever derives the
 /// payment hash from a shared secret (ECDH payments) takes it from here before building.
 pub struct RouteSecrets {
-    pub(super) public_key: [u8; 33],
+    pub(super) public_key: PublicKey,
     pub(super) pad: DerivedKey,
     shared_secrets: Vec<SharedSecret>,
 }
@@ -40,14 +40,14 @@ impl RouteSecrets {
         nodes: &[PublicKey],
     ) -> Result<RouteSecrets, RouteError> {
         let (last, others) = nodes.split_last().ok_or(RouteError::Empty)?;
-        let public_key = PublicKey::from_secret_key(secp, session_key).serialize();
+        let public_key = PublicKey::from_secret_key(secp, session_key);
         let mut session = session_key.secret_bytes();
         let pad = KeyType::Pad.derive(&session);
         zeroize::Zeroize::zeroize(&mut session);
 
         let mut shared_secrets = Vec::with_capacity(nodes.len());
         let mut ephemeral = *session_key;
-        let mut ephemeral_public = public_key;
+        let mut ephemeral_public = public_key.serialize();
         for (i, node) in others.iter().enumerate() {
             if i > 0 {
                 ephemeral_public = PublicKey::from_secret_key(secp, &ephemeral).serialize();

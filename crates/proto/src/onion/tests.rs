@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::failure::Failure;
-use crate::vectors::{array, bytes, each, packet, payload, public_key, secret_key, shared_secret, vector_file};
+use crate::vectors::{
+    array, bytes, each, packet, payload, public_key, secret_key, shared_secret, vector_file,
+};
 use alloc::vec;
 use alloc::vec::Vec;
 use proptest::prelude::*;
@@ -110,8 +112,7 @@ fn packets_of_other_sizes() {
         let nodes = each(&onion["hops"], |hop| public_key(&hop["node_id"]));
         let payloads = each(&onion["hops"], |hop| payload(&hop["payload_hex"]));
         let size = onion["hop_payloads_size"].as_u64().expect("a number") as usize;
-        let route =
-            RouteSecrets::new(&secp, &secret_key(&onion["session_key"]), &nodes).expect("hops");
+        let route = RouteSecrets::new(&secp, &secret_key(&onion["session_key"]), &nodes).expect("hops");
         let secrets = each(&onion["hops"], |hop| shared_secret(&hop["shared_secret"]));
         assert_eq!(route.shared_secrets(), secrets);
         let built = route.build(&payloads, &bytes(&onion["associated_data"]), size).expect("fits");
@@ -159,8 +160,7 @@ fn sealed(secp: &Secp256k1<All>, key: &SecretKey, content: &[u8]) -> OnionPacket
 fn lengths_that_a_payload_cannot_have() {
     let secp = Secp256k1::new();
     let key = SecretKey::from_slice(&[5; 32]).expect("a key");
-    let lengths: [&[u8]; 6] =
-        [&[0], &[1], &[0xfd, 0, 9], &[69], &[0xfd, 1, 0], &[0xff; 9]];
+    let lengths: [&[u8]; 6] = [&[0], &[1], &[0xfd, 0, 9], &[69], &[0xfd, 1, 0], &[0xff; 9]];
     for length in lengths {
         let peeled = peel(&secp, &key, &sealed(&secp, &key, length), &[]);
         assert_eq!(peeled.err(), Some(PeelError::PayloadLength), "{length:?}");

@@ -53,9 +53,7 @@ impl PayloadError {
             PayloadError::Record { kind, offset, .. } => {
                 Failure::InvalidOnionPayload { kind: *kind, offset: *offset }
             }
-            PayloadError::Blinded => {
-                Failure::InvalidOnionBlinding { sha256_of_onion: packet.sha256() }
-            }
+            PayloadError::Blinded => Failure::InvalidOnionBlinding { sha256_of_onion: packet.sha256() },
         }
     }
 }

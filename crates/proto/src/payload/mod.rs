@@ -108,12 +108,8 @@ fn read_blinded(
     path_key: Option<&PublicKey>,
 ) -> Result<HopPayload, PayloadError> {
     match position {
-        Position::Forward => {
-            BlindedForwardPayload::read(reader, path_key).map(HopPayload::BlindedForward)
-        }
-        Position::Final => {
-            BlindedFinalPayload::read(reader, path_key).map(HopPayload::BlindedFinal)
-        }
+        Position::Forward => BlindedForwardPayload::read(reader, path_key).map(HopPayload::BlindedForward),
+        Position::Final => BlindedFinalPayload::read(reader, path_key).map(HopPayload::BlindedFinal),
     }
 }
 

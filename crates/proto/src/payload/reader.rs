@@ -16,9 +16,7 @@ impl<'a> PayloadReader<'a> {
 
     /// The next record. Bytes that are none have no type to name.
     pub(super) fn next_record(&mut self) -> Result<Option<TlvRecord<'a>>, PayloadError> {
-        self.records.read_next().map_err(|error| {
-            self.error(RecordType::new(0), RecordFault::Tlv(error))
-        })
+        self.records.read_next().map_err(|error| self.error(RecordType::new(0), RecordFault::Tlv(error)))
     }
 
     /// The value of a record that must have been there by the end of the stream.

@@ -6,9 +6,7 @@ use crate::failure::Failure;
 use crate::mpp::PaymentData;
 use crate::onion::OnionPacket;
 use crate::vectors::{self, array, each, payload, public_key, vector_file};
-use crate::{
-    CltvExpiry, Msat, PaymentSecret, Preimage, Records, ShortChannelId, TlvError, TlvStream,
-};
+use crate::{CltvExpiry, Msat, PaymentSecret, Preimage, Records, ShortChannelId, TlvError, TlvStream};
 use alloc::vec;
 use alloc::vec::Vec;
 use proptest::prelude::*;
@@ -77,6 +75,34 @@ fn keysend_payloads() {
             }
         }
         assert_eq!(read.expect(id).encode(), bytes, "{id}");
+    }
+}
+
+#[test]
+fn amp_payloads() {
+    let file = vector_file!("amp");
+    for set in each(&file["vectors"], Value::clone) {
+        for child in each(&set["children"], Value::clone) {
+            let bytes = payload(&child["final_payload_with_length"]);
+            let read = final_payload(&bytes).expect("good");
+            assert_eq!(read.encode(), bytes);
+            assert_eq!(read.total().to_msat(), set["total_msat"].as_u64().expect("a number"));
+            let amp = read.amp.expect("a shard");
+            assert_eq!(amp.encode(), vectors::bytes(&child["tlv14_value"]));
+        }
+    }
+    // LND's own figures, refused and not.
+    for vector in each(&file["lnd_figures"]["payloads"], Value::clone) {
+        let last = vector["final"].as_bool().expect("a boolean");
+        let position = if last { Position::Final } else { Position::Forward };
+        let read = read(&vectors::bytes(&vector["payload"]), position);
+        match vector["result"].as_str().expect("a text") {
+            result if result.starts_with("decodes") => assert!(read.is_ok(), "{vector}"),
+            result => {
+                let Err(PayloadError::Record { kind, .. }) = read else { panic!("{vector}") };
+                assert_eq!(result, alloc::format!("PERM|22 type {kind}"));
+            }
+        }
     }
 }
 
