@@ -5,6 +5,7 @@ use bitcoin_hashes::{Hash as _, sha256};
 use core::fmt;
 use core::str::FromStr;
 use subtle::ConstantTimeEq as _;
+use zeroize::Zeroize;
 
 /// Why a text is not the hex of such a value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -121,10 +122,30 @@ bytes32! {
 }
 shown!(ChannelId);
 
-bytes32! {
-    /// What claims an HTLC (BOLT 2, `payment_preimage`). A secret until it is released, so it
-    /// never shows in `Debug`.
-    Preimage
+/// What claims an HTLC (BOLT 2, `payment_preimage`), 32 bytes. A secret until it is released: equality
+/// takes the same time for all values, and it never shows in `Debug`. A copy isn't wiped by itself;
+/// whoever holds one for long calls `zeroize`.
+#[derive(Clone, Copy, Eq)]
+pub struct Preimage([u8; 32]);
+
+impl PartialEq for Preimage {
+    fn eq(&self, other: &Preimage) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl Zeroize for Preimage {
+    fn zeroize(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+impl FromStr for Preimage {
+    type Err = HexError;
+
+    fn from_str(text: &str) -> Result<Preimage, HexError> {
+        unhex_array(text).map(Preimage)
+    }
 }
 
 impl fmt::Debug for Preimage {
@@ -134,6 +155,16 @@ impl fmt::Debug for Preimage {
 }
 
 impl Preimage {
+    /// From its bytes.
+    pub const fn from_bytes(bytes: [u8; 32]) -> Preimage {
+        Preimage(bytes)
+    }
+
+    /// Its bytes.
+    pub const fn to_bytes(self) -> [u8; 32] {
+        self.0
+    }
+
     /// SHA256 of the preimage.
     pub fn payment_hash(&self) -> PaymentHash {
         PaymentHash(sha256::Hash::hash(&self.0).to_byte_array())
@@ -238,6 +269,22 @@ mod tests {
         assert!(matches!("02".parse::<NodeId>(), Err(HexError::Length { expected: 66, found: 2 })));
         assert_eq!("04".repeat(33).parse::<NodeId>(), Err(HexError::NotAPoint));
         assert_eq!(format!("02{}", "zz".repeat(32)).parse::<NodeId>(), Err(HexError::Digit(2)));
+    }
+
+    #[test]
+    fn a_preimage_opens_its_hash_alone() {
+        let preimage = Preimage([7; 32]);
+        let hash = preimage.payment_hash();
+        assert!(preimage.opens(&hash));
+        for bit in 0..256 {
+            let (mut other, mut value) = (hash, preimage);
+            other.0[bit / 8] ^= 1 << (bit % 8);
+            value.0[bit / 8] ^= 1 << (bit % 8);
+            assert!(!preimage.opens(&other) && preimage != value);
+        }
+        let mut wiped = preimage;
+        wiped.zeroize();
+        assert_eq!(wiped, Preimage([0; 32]));
     }
 
     proptest! {

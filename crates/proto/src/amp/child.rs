@@ -3,6 +3,7 @@
 use super::{AmpRecord, Root, SetId, Share};
 use crate::{PaymentHash, Preimage};
 use bitcoin_hashes::{Hash as _, HashEngine as _, sha256};
+use zeroize::Zeroize as _;
 
 /// A shard as its payer knows it.
 ///
@@ -46,6 +47,12 @@ impl Child {
     /// The record that its final payload carries.
     pub fn record(&self, set_id: SetId) -> AmpRecord {
         AmpRecord { root_share: self.share.clone(), set_id, child_index: self.child_index }
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        self.preimage.zeroize();
     }
 }
 

@@ -5,6 +5,7 @@ use crate::secret::secret32;
 use crate::{CltvExpiryDelta, Msat, PaymentSecret, Preimage, ShortChannelId};
 use secp256k1::{PublicKey, SecretKey};
 use subtle::ConstantTimeEq as _;
+use zeroize::Zeroize as _;
 
 const INDEX_BITS: u32 = 20;
 const COUNTER_BITS: u32 = 40;
@@ -187,6 +188,7 @@ impl Invoice {
 impl Drop for Invoice {
     fn drop(&mut self) {
         self.signing_key.non_secure_erase();
+        self.preimage.zeroize();
     }
 }
 

@@ -36,7 +36,7 @@ mod room;
 pub mod whatsat;
 mod zbase32;
 
-pub use room::text_room;
+pub use room::{route_text_room, text_room};
 
 use crate::{NodeId, RecordType, Records, Timestamp};
 use secp256k1::{Secp256k1, Verification};

@@ -1,6 +1,7 @@
 //! How much text still fits into an onion.
 
-use crate::onion::hop_size;
+use crate::onion::{PAYMENT_PAYLOADS, hop_size};
+use crate::payload::{FinalPayload, ForwardPayload};
 use crate::{TEXT_RECORD, bigsize_len};
 
 /// How many bytes of text fit into the onion of a route, or `None` if not even an empty text does.
@@ -35,10 +36,38 @@ pub fn text_room(size: usize, forwards: impl IntoIterator<Item = usize>, last: u
     (most.saturating_sub(24)..=most).rev().find(|text| fits(*text))
 }
 
+/// How many bytes of text fit into the onion of a payment with these payloads: those of all hops but
+/// the last, and the last one's, with all that it is to carry but the text. A text that it has already
+/// doesn't count.
+///
+/// ```
+/// use sponte_proto::message::route_text_room;
+/// use sponte_proto::payload::{FinalPayload, ForwardPayload};
+/// use sponte_proto::{CltvExpiry, Preimage, ShortChannelId};
+///
+/// let mut last = FinalPayload::new("50sat".parse()?, CltvExpiry::new(800_144));
+/// last.keysend = Some(Preimage::from_bytes([7; 32]));
+/// let forward = ForwardPayload {
+///     amt_to_forward: "51sat".parse()?,
+///     outgoing_cltv_value: CltvExpiry::new(800_144),
+///     short_channel_id: ShortChannelId::new(1 << 40),
+/// };
+/// assert_eq!(route_text_room(&[], &last), Some(1_206));
+/// assert_eq!(route_text_room(&[forward.clone(), forward], &last), Some(1_102));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn route_text_room(forwards: &[ForwardPayload], last: &FinalPayload) -> Option<usize> {
+    let own = last
+        .custom_records
+        .value(TEXT_RECORD)
+        .map_or(0, |value| bigsize_len(TEXT_RECORD) + bigsize_len(value.len() as u64) + value.len());
+    let last = last.encode().len().checked_sub(own)?;
+    text_room(PAYMENT_PAYLOADS, forwards.iter().map(|payload| payload.encode().len()), last)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::onion::PAYMENT_PAYLOADS;
     use proptest::prelude::*;
 
     #[test]

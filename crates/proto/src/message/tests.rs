@@ -3,11 +3,13 @@
 use super::*;
 use crate::keysend;
 use crate::onion::{PAYMENT_PAYLOADS, RouteSecrets};
+use crate::payload::{FinalPayload, ForwardPayload};
 use crate::vectors::{array, bytes, each, secret_key, vector_file};
-use crate::{KEYSEND_RECORD, Record, RecordType, TEXT_RECORD};
+use crate::{CltvExpiry, KEYSEND_RECORD, Msat, Preimage, Record, RecordType, ShortChannelId, TEXT_RECORD};
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use bitcoin_hashes::{Hash as _, sha256, sha256d};
+use lightning::util::message_signing;
 use proptest::prelude::*;
 use secp256k1::ecdsa::Signature;
 use secp256k1::{PublicKey, SecretKey};
@@ -96,6 +98,9 @@ fn juggernaut_signatures_are_those_of_lnd() {
 
     let digest = sha256d::Hash::hash(&[b"Lightning Signed Message:", &covered[..]].concat()).to_byte_array();
     assert_eq!(digest, array(&figures["digest_hex"]));
+    // LDK signs as LND does.
+    let by_ldk = message_signing::sign(&covered, &secret_key(&whatsat["sender_privkey"]));
+    assert_eq!(by_ldk, figures["signature_record_utf8"].as_str().expect("a string"));
     let message = secp256k1::Message::from_digest(digest);
     let signature = secp.sign_ecdsa_recoverable(&message, &secret_key(&whatsat["sender_privkey"]));
     let (id, compact) = signature.serialize_compact();
@@ -182,29 +187,41 @@ fn the_overhead_is_the_most_that_a_signature_takes() {
 #[test]
 fn the_text_that_fits_is_the_longest_that_builds() {
     let secp = Secp256k1::new();
-    for hops in [1usize, 2, 3, 6] {
-        let last: Vec<u8> = [&[2, 1, 9, 4, 1, 9][..]].concat();
-        let forwards = hops - 1;
-        let room = text_room(PAYMENT_PAYLOADS, core::iter::repeat_n(20, forwards), last.len())
-            .expect("there is room");
+    let forward = ForwardPayload {
+        amt_to_forward: Msat::from_sat(51).expect("small"),
+        outgoing_cltv_value: CltvExpiry::new(800_144),
+        short_channel_id: ShortChannelId::new(1 << 40),
+    };
+    let mut last = FinalPayload::new(Msat::from_sat(50).expect("small"), CltvExpiry::new(800_144));
+    last.keysend = Some(Preimage::from_bytes([7; 32]));
+    // From a signed message down to the text alone, which is replaced.
+    last.custom_records = whatsat::sign(&secp, &key(1), &id(2), 0, "too short");
+    for hops in [1usize, 2, 3, 6, 20] {
+        let forwards = alloc::vec![forward.clone(); hops - 1];
+        let room = route_text_room(&forwards, &last).expect("there is room");
         let build = |text: usize| {
-            let mut payloads = alloc::vec![alloc::vec![7; 20]; forwards];
-            let records = Records::from_received([(TEXT_RECORD, alloc::vec![b'x'; text])]);
-            payloads.push([&last[..], &records.encode()].concat());
+            let mut last = last.clone();
+            let others = last.custom_records.iter().filter(|(kind, _)| *kind != TEXT_RECORD);
+            let records: Vec<_> = others.map(|(kind, value)| (kind, value.to_vec())).collect();
+            let text = [(TEXT_RECORD, alloc::vec![b'x'; text])];
+            last.custom_records = Records::from_received(text.into_iter().chain(records));
+            let mut payloads: Vec<_> = forwards.iter().map(ForwardPayload::encode).collect();
+            payloads.push(last.encode());
             let route: Vec<_> = (1..=hops as u8).map(|hop| key(hop).public_key(&secp)).collect();
             let secrets = RouteSecrets::new(&secp, &key(99), &route).expect("a route");
             secrets.build(&payloads, &[0; 32], PAYMENT_PAYLOADS)
         };
-        assert!(build(room).is_ok());
-        assert!(build(room + 1).is_err());
+        assert!(build(room).is_ok(), "{hops} hops");
+        assert!(build(room + 1).is_err(), "{hops} hops");
     }
+    assert_eq!(route_text_room(&alloc::vec![forward; 30], &last), None);
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn what_is_signed_is_read(now_ns in LEAST_NANOS.., text in ".{0,40}", byte in 1u8..=255) {
+    fn what_is_signed_is_read(now_ns in LEAST_NANOS.., text in ".{0,40}", byte in 1u8..=250) {
         let secp = Secp256k1::new();
         let records = whatsat::sign(&secp, &key(byte), &id(2), now_ns, &text);
         let records = Records::decode(&records.encode()).expect("a stream");
