@@ -167,6 +167,11 @@ fn what_is_not_proven() {
     // A whatsat signature says nothing about the content type.
     assert_eq!(sender(&changed(CONTENT_TYPE_RECORD, Some(b"json")), 2), Sender::Signed(id(1)));
     let secp = Secp256k1::new();
+    // No time is not the time zero.
+    let signed = whatsat::sign(&secp, &key(1), &id(2), 0, "hello");
+    let timeless = signed.iter().filter(|(kind, _)| *kind != TIMESTAMP_RECORD.to_u64());
+    let timeless = Records::from_received(timeless.map(|(kind, value)| (kind, value.to_vec())));
+    assert_eq!((sender(&signed, 2), sender(&timeless, 2)), (Sender::Signed(id(1)), Sender::Forged(id(1))));
     assert_eq!(read(&secp, &changed(text, None), &id(2)), None);
     assert_eq!(read(&secp, &changed(text, Some(&[0xff])), &id(2)), None);
     let alone = Records::from_received([(TEXT_RECORD, b"hi".to_vec())]);
