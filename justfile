@@ -34,7 +34,7 @@ simulate seeds='10000':
 
 # benchmarks
 bench:
-    cargo bench -p sponte-testkit
+    cargo bench -p sponte-testkit -p sponte-proto
 
 # documentation, in the browser
 doc:

@@ -317,3 +317,16 @@ fn a_route_that_attribution_has_no_room_for_blames_nobody() {
     assert_eq!(report.failure.map(|failure| failure.hop), Ok(20));
     assert_eq!((report.hold_times, report.unattributed), (vec![], None));
 }
+
+#[test]
+fn who_is_not_of_the_route_cannot_fail() {
+    // The work is that of 27 hops; those that are not there authenticate nothing.
+    let secrets = route();
+    let nobody = SharedSecret::from_bytes([0; 32]);
+    let mut packet = FailurePacket::create(&nobody, &Failure::MppTimeout.encode()).expect("short");
+    for secret in secrets.iter().rev() {
+        packet.wrap(secret);
+    }
+    let failure = decode_failure(&secrets, &packet, None).failure;
+    assert_eq!(failure, Err(UndecodableFailure::Unauthenticated));
+}

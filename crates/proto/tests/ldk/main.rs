@@ -1,5 +1,8 @@
 //! A second opinion: LDK builds what we peel, and peels what we build. The seed is printed; set
 //! `SPONTE_SEED` to run it again.
+//!
+//! LDK has no public function that creates or decodes a failure packet, so failures are compared
+//! by their codes alone.
 
 mod blinded;
 mod node;
