@@ -6,6 +6,7 @@ use crate::clock;
 use crate::error::{AdminError, PayError, WaitError};
 use crate::message::Message;
 use crate::request::PaymentRequest;
+use crate::waiters::Waiters;
 use sponte_engine::backend::{Admin, Reply};
 use sponte_engine::commit::{PaymentRow, State};
 use sponte_proto::PaymentId;
@@ -29,12 +30,18 @@ pub struct Handle {
     audits: Arc<Semaphore>,
     ledger: Ledger,
     commits: watch::Receiver<u64>,
+    waiters: Waiters,
 }
 
 impl Handle {
-    pub(crate) fn new(messages: Sender<Message>, ledger: Ledger, commits: watch::Receiver<u64>) -> Handle {
+    pub(crate) fn new(
+        messages: Sender<Message>,
+        ledger: Ledger,
+        commits: watch::Receiver<u64>,
+        waiters: Waiters,
+    ) -> Handle {
         let (requests, audits) = (Arc::new(Semaphore::new(REQUESTS)), Arc::new(Semaphore::new(1)));
-        Handle { messages, requests, audits, ledger, commits }
+        Handle { messages, requests, audits, ledger, commits, waiters }
     }
 
     /// Begins a payment, or finds the one that its key stands for, whatever became of it.
@@ -99,23 +106,22 @@ impl Handle {
     /// # Errors
     /// There is no such payment, the ledger cannot be read, or the node stopped meanwhile.
     pub async fn payment_ended(&self, id: PaymentId, patience: Duration) -> Result<PaymentRow, WaitError> {
-        let mut commits = self.commits();
-        let deadline = tokio::time::sleep(patience);
-        tokio::pin!(deadline);
-        loop {
-            // Commits that come after the look are seen by the wait for a change.
-            commits.borrow_and_update();
-            let ledger = self.ledger.clone();
-            let found = blocking(move || ledger.payment(&id)).await.ok_or(WaitError::Stopped)??;
-            let row = found.ok_or(WaitError::Unknown)?;
-            if row.state != State::Pending {
-                return Ok(row);
-            }
-            tokio::select! {
-                () = &mut deadline => return Ok(row),
-                changed = commits.changed() => changed.map_err(|_| WaitError::Stopped)?,
-            }
+        // An end that comes after the look is heard.
+        let mut waiter = self.waiters.wait_for(id);
+        let row = self.payment(id).await?;
+        if row.state != State::Pending {
+            return Ok(row);
         }
+        tokio::select! {
+            () = tokio::time::sleep(patience) => self.payment(id).await,
+            ended = waiter.ended() => ended.ok_or(WaitError::Stopped),
+        }
+    }
+
+    async fn payment(&self, id: PaymentId) -> Result<PaymentRow, WaitError> {
+        let ledger = self.ledger.clone();
+        let found = blocking(move || ledger.payment(&id)).await.ok_or(WaitError::Stopped)??;
+        found.ok_or(WaitError::Unknown)
     }
 
     /// The right to audit, if nobody does.

@@ -29,6 +29,7 @@ mod node;
 mod reading;
 mod request;
 mod step;
+mod waiters;
 mod waker;
 
 pub use audit::{AuditError, Line, Report, Verdict, audit};

@@ -5,6 +5,7 @@ use crate::error::{Fatal, StartError};
 use crate::handle::Handle;
 use crate::message::Message;
 use crate::step::{Doors, Loop};
+use crate::waiters::Ends;
 use crate::waker::Waker;
 use sponte_engine::backend::Backend;
 use sponte_engine::{Config, Engine};
@@ -43,12 +44,14 @@ where
     let (messages, inbox) = mpsc::channel();
     let waker = Waker::new(messages.clone());
     let (commits, commits_seen) = watch::channel(0);
+    let (ends, waiters) = Ends::new();
     let (ended, outcome) = watch::channel(None);
     let (ready, started) = mpsc::sync_channel(1);
     // The step never waits for readers: it has a ledger to itself.
     let (ledger, writer) = (store.ledger_apart().map_err(StartError::Ledger)?, store.writer());
-    let handle = Handle::new(messages.clone(), store.ledger(), commits_seen);
-    let doors = Doors { inbox, messages: messages.clone(), waker: waker.clone(), ledger, writer, commits };
+    let handle = Handle::new(messages.clone(), store.ledger(), commits_seen, waiters);
+    let doors =
+        Doors { inbox, messages: messages.clone(), waker: waker.clone(), ledger, writer, commits, ends };
     let body = move || {
         let result =
             panic::catch_unwind(AssertUnwindSafe(|| live(engine, doors, make_backend, waker, &ready)));

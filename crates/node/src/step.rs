@@ -6,6 +6,7 @@ use crate::error::Fatal;
 use crate::flights::{Flight, Flights};
 use crate::lookup;
 use crate::message::Message;
+use crate::waiters::Ends;
 use crate::waker::Waker;
 use sponte_engine::backend::{Backend, BackendEvent};
 use sponte_engine::commit::Transaction;
@@ -30,6 +31,7 @@ pub(crate) struct Doors {
     pub(crate) ledger: Ledger,
     pub(crate) writer: Writer,
     pub(crate) commits: watch::Sender<u64>,
+    pub(crate) ends: Ends,
 }
 
 pub(crate) struct Loop<B> {
@@ -217,6 +219,7 @@ impl<B: Backend> Loop<B> {
         flight.answers.into_iter().for_each(|answer| answer());
         if !flight.changes.is_empty() {
             self.doors.commits.send_replace(number);
+            self.doors.ends.wake(&flight.changes);
         }
         Ok(())
     }
