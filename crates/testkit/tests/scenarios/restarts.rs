@@ -2,18 +2,34 @@
 
 use sponte_engine::commit::State;
 use sponte_proto::PaymentId;
-use sponte_testkit::{Net, TestNode};
+use sponte_store::PaymentsQuery;
+use sponte_testkit::{Net, TestNode, until};
+use std::cell::RefCell;
 
 /// Begins payments and stops one of the three while they are in flight; all end the same at
 /// both ends afterwards.
 async fn stop_in_flight(who: usize) {
     let net = Net::start().await;
     let mut nodes = net.line(5_000_000).await;
-    let mut ids: Vec<PaymentId> = vec![];
-    for _ in 0..20 {
+    let ids = RefCell::new(Vec::<PaymentId>::new());
+    let begin = async || {
         let request = TestNode::request(&nodes[2], "1000sat");
-        ids.push(nodes[0].begin(request).await.expect("a sound request"));
+        let id = nodes[0].begin(request).await.expect("a sound request");
+        ids.borrow_mut().push(id);
+    };
+    for _ in 0..20 {
+        begin().await;
     }
+    // Each look begins another one, so that there is something to see however fast they end.
+    until("HTLCs at the one that stops", async || {
+        begin().await;
+        let pending = PaymentsQuery { state: Some(State::Pending), ..PaymentsQuery::default() };
+        let sending = nodes[0].handle().ledger().payments(pending).expect("the ledger reads").rows;
+        let channels = nodes[who].channels().await;
+        (!sending.is_empty() && channels.iter().any(|channel| channel.htlcs > 0)).then_some(())
+    })
+    .await;
+    let ids = ids.into_inner();
 
     nodes[who].stop().await;
     nodes[who].run().await;
