@@ -18,6 +18,10 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 use tokio::sync::watch;
 
+/// So many transactions may wait for the writer; each may hold all of the backend's state. What a
+/// step does beyond that goes into the transaction of a later one.
+const FLIGHTS: usize = 16;
+
 /// A step takes no more messages than this, so that a flood of requests cannot put off a commit.
 const MESSAGES: usize = 1_024;
 
@@ -187,7 +191,14 @@ impl<B: Backend> Loop<B> {
 
     /// Ends a step: what it wrote is one transaction; its answers wait for that, or, if it wrote
     /// nothing, for the transactions before it.
+    ///
+    /// If too much waits for the disk, the step goes on instead, and each commit makes it try to
+    /// end again: nothing that needs a commit leaves before a seal, and rows, answers and backend
+    /// stay together.
     fn submit(&mut self) {
+        if self.flights.queue.len() >= FLIGHTS {
+            return;
+        }
         let sealed = self.backend.seal();
         let changes = std::mem::take(&mut self.flights.current);
         let answers = self.answers.take();

@@ -3,6 +3,7 @@
 use crate::error::StoreError;
 use crate::writer::{Commit, Completion};
 use sponte_engine::commit::{ChangeSet, Transaction};
+use std::collections::HashMap;
 use std::sync::mpsc::{Receiver, TryRecvError};
 
 /// One commit takes no more submissions than this...
@@ -35,14 +36,20 @@ impl Submission {
         }
     }
 
-    fn bytes(&self) -> usize {
-        let kv = self.transaction.kv.entries.iter();
-        let kv = kv.map(|entry| entry.key.len() + entry.value.as_ref().map_or(0, Vec::len));
+    /// What it adds to a batch that writes `keys`: of the writes to a key the last one is written,
+    /// so the others take nothing.
+    fn bytes(&self, keys: &mut HashMap<(String, String), usize>) -> usize {
+        let mut kv = 0;
+        for entry in &self.transaction.kv.entries {
+            let bytes = entry.key.len() + entry.value.as_ref().map_or(0, Vec::len);
+            let before = keys.insert((entry.namespace.clone(), entry.key.clone()), bytes);
+            kv += bytes.saturating_sub(before.unwrap_or(0));
+        }
         let ChangeSet { payments, attempts, parts, transfers, settlements, events } =
             &self.transaction.changes;
         let rows = payments.len() + attempts.len() + parts.len();
         let rows = rows + transfers.len() + settlements.len() + events.len();
-        kv.sum::<usize>() + rows * ROW_BYTES
+        kv + rows * ROW_BYTES
     }
 }
 
@@ -69,7 +76,7 @@ impl Queue {
     /// closes and nothing is left.
     pub(crate) fn next_batch(&mut self) -> Option<Vec<Submission>> {
         let mut batch = vec![];
-        let mut bytes = 0;
+        let (mut bytes, mut keys) = (0, HashMap::new());
         while batch.len() < BATCH_SUBMISSIONS && bytes < BATCH_BYTES {
             let message = if batch.is_empty() && !self.closed {
                 self.messages.recv().map_err(|_| TryRecvError::Disconnected)
@@ -78,7 +85,7 @@ impl Queue {
             };
             match message {
                 Ok(Message::Submit(submission)) => {
-                    bytes += submission.bytes();
+                    bytes += submission.bytes(&mut keys);
                     batch.push(submission);
                 }
                 Ok(Message::Close) => self.closed = true,
@@ -96,11 +103,18 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::atomic::{AtomicU64, Ordering};
     use std::sync::mpsc;
 
     fn submission(bytes: usize) -> Message {
+        static KEYS: AtomicU64 = AtomicU64::new(0);
+        let key = KEYS.fetch_add(1, Ordering::Relaxed).to_string();
+        written_to(&key, bytes)
+    }
+
+    fn written_to(key: &str, bytes: usize) -> Message {
         let mut transaction = Transaction::default();
-        transaction.kv.put("test", "", vec![0; bytes]);
+        transaction.kv.put("test", key, vec![0; bytes]);
         Message::Submit(Submission::new(transaction, Box::new(|_| {})))
     }
 
@@ -122,6 +136,11 @@ mod tests {
         assert_eq!(batches((0..300).map(|_| submission(1))), [256, 44]);
         assert_eq!(batches((0..5).map(|_| submission(BATCH_BYTES / 2))), [2, 2, 1]);
         assert_eq!(batches((0..2).map(|_| submission(BATCH_BYTES * 2))), [1, 1]);
+    }
+
+    #[test]
+    fn what_is_written_over_in_the_same_batch_takes_nothing() {
+        assert_eq!(batches((0..9).map(|_| written_to("manager", BATCH_BYTES - 100))), [9]);
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! What happens before what.
 
-use crate::fake::{Fate, PATIENCE, World, open, request, start};
-use sponte_engine::backend::Admin;
+use crate::fake::{Fate, PATIENCE, World, channel, open, request, start};
+use sponte_engine::backend::{Admin, BackendEvent, Forward};
+use sponte_engine::commit::Transaction;
+use sponte_proto::Msat;
 use sponte_store::Failpoints;
 
 /// A stopped node's log. Nothing may be missing at its end.
@@ -65,4 +67,43 @@ async fn an_answer_waits_for_the_commit_of_its_step() {
         assert_eq!(last, durable.map(|number| format!("seal {number}")), "round {round}");
     }
     node.stop().await.expect("stops");
+}
+
+/// A disk that stands still does not let transactions pile up, and nothing is lost for it.
+#[tokio::test]
+async fn few_transactions_wait_for_the_writer() {
+    const FORWARDS: u64 = 200;
+    let dir = tempfile::tempdir().expect("a folder");
+    let store = open(dir.path(), Failpoints::default());
+    let world = World::default();
+    let node = start(&store, &world).expect("starts");
+    let (go, wait) = std::sync::mpsc::channel::<()>();
+    // The writer stands still in this completion until the other half is dropped.
+    store.writer().submit(
+        Transaction::default(),
+        Box::new(move |_| {
+            let _ = wait.recv();
+        }),
+    );
+    for number in 0..FORWARDS {
+        let forward = Forward {
+            key: number.to_string(),
+            incoming: vec![(channel(1), Msat::new(1_010).expect("small"))],
+            outgoing: vec![(channel(2), Msat::new(1_000).expect("small"))],
+        };
+        world.tell(BackendEvent::Forwarded(forward));
+        world.until("it is polled", |state| state.events.is_empty()).await;
+    }
+    let count = |word: &str| world.state().log.iter().filter(|line| line.starts_with(word)).count();
+    let waiting = count("seal") - count("committed");
+    assert!((1..=16).contains(&waiting), "{waiting} of {FORWARDS}");
+
+    drop(go);
+    let mut commits = node.handle().commits();
+    while store.ledger().last_event_seq().expect("reads") < FORWARDS {
+        tokio::time::timeout(PATIENCE, commits.changed()).await.expect("it goes on").expect("it runs");
+    }
+    node.stop().await.expect("stops");
+    assert_eq!(count("seal"), count("committed"));
+    assert_eq!(store.ledger().check().expect("reads"), Vec::<String>::new());
 }
