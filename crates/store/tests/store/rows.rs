@@ -2,16 +2,24 @@
 
 use sponte_engine::commit::*;
 use sponte_proto::*;
-use sponte_store::{Commit, Options, Store, StoreError};
+use sponte_store::{Commit, OpenError, Options, Store, StoreError};
 use std::path::Path;
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Longer than any commit of these tests on any disk; reached by a failing test only.
 pub const DEADLINE: Duration = Duration::from_secs(60);
 
+/// Opens a folder of our own. A process that another test starts holds our files too until it is
+/// another program, so a lock that was just given back may seem taken for a moment.
 pub fn open(dir: &Path) -> Store {
-    Store::open(dir, Options { create: true, ..Options::default() }).expect("a folder of our own")
+    let end = Instant::now() + DEADLINE;
+    loop {
+        match Store::open(dir, Options { create: true, ..Options::default() }) {
+            Err(OpenError::Locked { .. }) if Instant::now() < end => std::thread::yield_now(),
+            opened => return opened.expect("a folder of our own"),
+        }
+    }
 }
 
 /// A connection around the store, for a look at the file, or damage to it.
