@@ -4,12 +4,13 @@ use crate::backend::{BackendEvent, Recovered};
 use crate::books::Books;
 use crate::commit::{Direction, Snapshot};
 use crate::config::Config;
+use crate::derive;
 use crate::incoming::Incoming;
 use crate::input::{Fact, Input, Question};
 use crate::outgoing::Outgoing;
 use crate::output::Output;
 use crate::step::Step;
-use sponte_proto::{ChannelId, Timestamp};
+use sponte_proto::{ChannelId, PaymentId, Timestamp};
 use std::collections::VecDeque;
 
 /// Decides. See the crate's documentation for how to drive it.
@@ -59,14 +60,19 @@ impl Engine {
         }
     }
 
+    /// The id of the payment that a key stands for. Look it up right before the key is handed in.
+    pub fn payment_id(&self, key: &str) -> PaymentId {
+        derive::payment_id(&self.config.node_secret, key)
+    }
+
     /// Takes one input. Drain [`Engine::poll_output`] before the next. `now` may stand still or
     /// jump; it is only compared.
     pub fn handle_input(&mut self, input: Input, now: Timestamp) {
         let mut step = Step::new(now);
         match input {
             Input::Backend(event, fact) => self.handle_event(&mut step, event, fact),
-            Input::Pay(request, ticket) => {
-                self.outgoing.handle_pay(&self.config, &mut step, request, ticket);
+            Input::Pay(request, ticket, past) => {
+                self.outgoing.handle_pay(&self.config, &mut step, request, ticket, past);
             }
             Input::Recovered(recovered) => self.handle_recovered(&mut step, recovered),
             Input::Time => {

@@ -11,8 +11,9 @@ pub enum Input {
     /// What the backend saw, and the fact that [`Engine::question`](crate::Engine::question)
     /// asked for, [`Fact::None`] if it asked for none.
     Backend(BackendEvent, Fact),
-    /// A caller wants to pay.
-    Pay(PayRequest, Ticket),
+    /// A caller wants to pay, and the ledger's payment of the
+    /// [`Engine::payment_id`](crate::Engine::payment_id) of its key, whatever became of it.
+    Pay(PayRequest, Ticket, Option<Box<PaymentRow>>),
     /// What the backend still knows, once, after its buffered events and before it sends
     /// anything. Nothing that waited before the stop is tried again earlier.
     Recovered(Recovered),

@@ -11,8 +11,8 @@
 //!
 //! Some events may be repeats of what the ledger has already, and the engine remembers only what
 //! is pending. [`Engine::question`] says what to look up before such an event is handed in, and
-//! its [`Fact`] goes along with it. The answer must count rows that are submitted and not durable
-//! yet.
+//! its [`Fact`] goes along with it; with a request to pay goes the payment that
+//! [`Engine::payment_id`] names. The answers must count rows that are submitted and not durable yet.
 //!
 //! ```
 //! use sponte_engine::commit::{ChangeSet, Snapshot};
@@ -33,9 +33,10 @@
 //!     timeout_ms: 60_000,
 //!     max_attempts: 10,
 //!     records: Records::new(),
-//!     looked_up_at: now,
 //! };
-//! engine.handle_input(Input::Pay(request, Ticket(1)), now);
+//! // The ledger, which is empty, has no payment with this id.
+//! let _id = engine.payment_id(&request.key);
+//! engine.handle_input(Input::Pay(request, Ticket(1), None), now);
 //!
 //! let mut rows = ChangeSet::default();
 //! let mut sends = 0;
@@ -60,7 +61,6 @@ pub mod commit;
 mod books;
 mod config;
 mod derive;
-mod ended;
 mod engine;
 mod failure;
 mod fees;

@@ -20,17 +20,13 @@ pub enum Output {
     Reply(Ticket, Result<PaymentId, PayError>),
 }
 
-/// Why a payment was not begun. The caller's fault, all but [`PayError::LookAgain`]; nothing was
-/// written.
+/// Why a payment was not begun. The caller's fault; nothing was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PayError {
     /// The key belongs to a payment with another destination, amount, fee limit or records.
     #[error("this key belongs to another payment: use a new key, or repeat the request as it was")]
     KeyReused,
-    /// Too long ago that the caller looked into the ledger: look again, then ask again.
-    #[error("the ledger was read too long ago: read it again, then repeat the request")]
-    LookAgain,
     /// An empty or overlong key, or one with control or non-ASCII characters.
     #[error("a key is 1 to {MAX_KEY_LENGTH} printable ASCII characters: choose such a key")]
     BadKey,

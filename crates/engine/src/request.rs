@@ -3,8 +3,7 @@
 use crate::commit::PaymentRow;
 use crate::fees::default_max_fee;
 use crate::output::PayError;
-use bitcoin_hashes::{Hash as _, HashEngine as _, sha256};
-use sponte_proto::{Msat, NodeId, Records, Timestamp};
+use sponte_proto::{Msat, NodeId, Records};
 
 /// The longest idempotency key, in characters.
 pub const MAX_KEY_LENGTH: usize = 128;
@@ -35,8 +34,6 @@ pub struct PayRequest {
     pub max_attempts: u32,
     /// Custom records.
     pub records: Records,
-    /// When the caller looked into the ledger for the key, and did not find it.
-    pub looked_up_at: Timestamp,
 }
 
 impl PayRequest {
@@ -49,11 +46,10 @@ impl PayRequest {
     /// count. Timeout and attempts do not: they say how long to try, not what to pay, so a caller
     /// may repeat a request with more patience.
     pub fn same_payment(&self, row: &PaymentRow) -> bool {
-        self.arguments() == Arguments::of_row(row)
-    }
-
-    pub(crate) fn arguments(&self) -> Arguments {
-        Arguments::new(self.destination, self.amount, self.fee_limit(), &self.records)
+        row.destination == Some(self.destination)
+            && row.amount == self.amount
+            && row.max_fee == self.fee_limit()
+            && row.records == self.records
     }
 
     /// What can be said without knowing any payment.
@@ -81,36 +77,11 @@ impl PayRequest {
     }
 }
 
-/// A digest of what a key stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Arguments([u8; 32]);
-
-impl Arguments {
-    /// Of an outgoing payment.
-    pub(crate) fn of_row(row: &PaymentRow) -> Option<Arguments> {
-        row.destination.map(|destination| Arguments::new(destination, row.amount, row.max_fee, &row.records))
-    }
-
-    fn new(destination: NodeId, amount: Msat, max_fee: Msat, records: &Records) -> Arguments {
-        let mut engine = sha256::Hash::engine();
-        engine.input(&destination.to_bytes());
-        engine.input(&amount.to_msat().to_be_bytes());
-        engine.input(&max_fee.to_msat().to_be_bytes());
-        engine.input(&records.encode());
-        Arguments(sha256::Hash::from_engine(engine).to_byte_array())
-    }
-}
-
-impl PartialEq<Option<Arguments>> for Arguments {
-    fn eq(&self, other: &Option<Arguments>) -> bool {
-        other.as_ref() == Some(self)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sponte_proto::Record;
+    use crate::commit::{Direction, Kind, State};
+    use sponte_proto::{PaymentHash, PaymentId, Record, Timestamp};
 
     fn node(first: u8) -> NodeId {
         NodeId::from_bytes([first; 33]).expect("2 or 3")
@@ -125,7 +96,31 @@ mod tests {
             timeout_ms: 1,
             max_attempts: 1,
             records: Records::new(),
-            looked_up_at: Timestamp::default(),
+        }
+    }
+
+    /// What `request` begins.
+    fn row() -> PaymentRow {
+        let PayRequest { key, destination, amount, records, .. } = request();
+        PaymentRow {
+            id: PaymentId::from_bytes([1; 32]),
+            direction: Direction::Out,
+            kind: Kind::Keysend,
+            state: State::Pending,
+            key: Some(key),
+            destination: Some(destination),
+            amount,
+            fee: Msat::ZERO,
+            max_fee: default_max_fee(amount),
+            hash: PaymentHash::from_bytes([0; 32]),
+            preimage: None,
+            records,
+            failure: None,
+            deadline: Timestamp::default(),
+            attempts: 1,
+            max_attempts: 1,
+            created_at: Timestamp::default(),
+            updated_at: Timestamp::default(),
         }
     }
 
@@ -158,7 +153,7 @@ mod tests {
         let same = |change: fn(&mut PayRequest)| {
             let mut other = request();
             change(&mut other);
-            other.arguments() == request().arguments()
+            other.same_payment(&row())
         };
         assert!(same(|r| r.timeout_ms = 5));
         assert!(same(|r| r.max_attempts = 5));

@@ -51,7 +51,7 @@ impl From<PayError> for ApiError {
         use sponte_engine::PayError as Refused;
         let code = match &error {
             PayError::Refused(Refused::KeyReused) => Code::KeyReused,
-            PayError::Refused(Refused::LookAgain) | PayError::Busy | PayError::Stopped => Code::Busy,
+            PayError::Busy | PayError::Stopped => Code::Busy,
             PayError::Refused(_) => Code::InvalidRequest,
             _ => return ApiError::internal(error),
         };

@@ -54,9 +54,6 @@ pub enum PayError {
     /// again.
     #[error("the node has stopped: start it again, then repeat the request with the same key")]
     Stopped,
-    /// The ledger cannot be read.
-    #[error(transparent)]
-    Ledger(#[from] StoreError),
 }
 
 /// Why something that was asked of the node was not done.

@@ -2,11 +2,10 @@
 
 use crate::answers::Caller;
 use crate::blocking::blocking;
-use crate::clock;
 use crate::error::{AdminError, PayError, WaitError};
 use crate::message::Message;
-use crate::request::PaymentRequest;
 use crate::waiters::Waiters;
+use sponte_engine::PayRequest;
 use sponte_engine::backend::{Admin, Reply};
 use sponte_engine::commit::{PaymentRow, State};
 use sponte_proto::PaymentId;
@@ -18,8 +17,6 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 /// Requests that may wait at once, for the loop or for the disk.
 const REQUESTS: usize = 4_096;
-/// A look into the ledger may be too old once, if the loop was busy; not again and again.
-const LOOKS: u32 = 5;
 
 /// The door for everybody who asks something of a running node. Cheap to clone; every answer is
 /// durable when it comes.
@@ -49,24 +46,10 @@ impl Handle {
     /// # Errors
     /// See [`PayError`]. After [`PayError::Stopped`] the payment may or may not have begun; the
     /// same key tells.
-    pub async fn pay(&self, request: PaymentRequest) -> Result<PaymentId, PayError> {
-        for _ in 0..LOOKS {
-            // The time first: what begins after it is in the memory of the engine.
-            let pay = request.looked_up_at(clock::now());
-            let (ledger, key) = (self.ledger.clone(), request.key.clone());
-            let found = blocking(move || ledger.payment_by_key(&key)).await.ok_or(PayError::Stopped)??;
-            if let Some(row) = found {
-                let same = pay.same_payment(&row);
-                return if same { Ok(row.id) } else { Err(sponte_engine::PayError::KeyReused.into()) };
-            }
-            let (caller, answer) = Caller::new(self.permit().ok_or(PayError::Busy)?);
-            self.messages.send(Message::Pay(pay, caller)).map_err(|_| PayError::Stopped)?;
-            match answer.await.map_err(|_| PayError::Stopped)? {
-                Err(sponte_engine::PayError::LookAgain) => {}
-                answer => return Ok(answer?),
-            }
-        }
-        Err(PayError::Busy)
+    pub async fn pay(&self, request: PayRequest) -> Result<PaymentId, PayError> {
+        let (caller, answer) = Caller::new(self.permit().ok_or(PayError::Busy)?);
+        self.messages.send(Message::Pay(request, caller)).map_err(|_| PayError::Stopped)?;
+        Ok(answer.await.map_err(|_| PayError::Stopped)??)
     }
 
     /// Asks something of the backend: `make` puts the reply that it is given into the request.

@@ -114,7 +114,7 @@ impl<B: Backend> Loop<B> {
             Message::Committed(number, result) => self.committed(number, result)?,
             // Whoever asks a node that stops is told so by the drop of the request.
             Message::Pay(..) | Message::Admin(_) if self.stopping => {}
-            Message::Pay(request, caller) => self.pay(request, caller),
+            Message::Pay(request, caller) => self.pay(request, caller)?,
             Message::Admin(make) => self.backend.admin(make(&self.answers)),
             Message::Stop if self.stopping => {}
             Message::Stop => {
@@ -125,11 +125,14 @@ impl<B: Backend> Loop<B> {
         Ok(())
     }
 
-    fn pay(&mut self, request: PayRequest, caller: Caller<PayAnswer>) {
+    fn pay(&mut self, request: PayRequest, caller: Caller<PayAnswer>) -> Result<(), Fatal> {
+        let id = self.engine.payment_id(&request.key);
+        let known = lookup::payment(&self.doors.ledger, &self.flights, id).map_err(Fatal::Ledger)?;
         self.tickets += 1;
         let ticket = Ticket(self.tickets);
         self.callers.insert(ticket, caller);
-        self.handle(Input::Pay(request, ticket));
+        self.handle(Input::Pay(request, ticket, known.map(Box::new)));
+        Ok(())
     }
 
     /// One step, from what is due to what is submitted.

@@ -12,11 +12,10 @@ use crate::books::Books;
 use crate::commit::{AttemptRow, Direction, Failure, Kind, PartRow, PaymentRow, State};
 use crate::config::Config;
 use crate::derive;
-use crate::ended::Ended;
 use crate::failure;
 use crate::input::Ticket;
 use crate::output::PayError;
-use crate::request::{Arguments, PayRequest};
+use crate::request::PayRequest;
 use crate::retry::{self, Verdict};
 use crate::step::{About, Step};
 use sponte_proto::{Msat, PaymentHash, PaymentId, Preimage, Timestamp};
@@ -30,7 +29,6 @@ pub(crate) struct Outgoing {
     attempts: BTreeMap<PaymentId, PaymentId>,
     /// Payments between two attempts, by the time of the next.
     timers: BTreeSet<(Timestamp, PaymentId)>,
-    ended: Ended,
 }
 
 #[derive(Debug)]
@@ -96,20 +94,23 @@ impl Outgoing {
         step: &mut Step,
         request: PayRequest,
         ticket: Ticket,
+        past: Option<Box<PaymentRow>>,
     ) {
-        let answer = self.pay(config, step, request);
+        let answer = self.pay(config, step, request, past.as_deref());
         step.reply(ticket, answer);
     }
 
-    fn pay(&mut self, config: &Config, step: &mut Step, request: PayRequest) -> Result<PaymentId, PayError> {
+    fn pay(
+        &mut self,
+        config: &Config,
+        step: &mut Step,
+        request: PayRequest,
+        past: Option<&PaymentRow>,
+    ) -> Result<PaymentId, PayError> {
         request.check(config.node_id)?;
         let id = derive::payment_id(&config.node_secret, &request.key);
-        let pending = self.payments.get(&id).and_then(|payment| Arguments::of_row(&payment.row));
-        if let Some(known) = pending.or_else(|| self.ended.arguments(id)) {
-            return if known == request.arguments() { Ok(id) } else { Err(PayError::KeyReused) };
-        }
-        if !self.ended.covers(request.looked_up_at, step.now) {
-            return Err(PayError::LookAgain);
+        if let Some(known) = self.payments.get(&id).map(|payment| &payment.row).or(past) {
+            return if request.same_payment(known) { Ok(id) } else { Err(PayError::KeyReused) };
         }
         let row = new_row(id, request, step.now);
         self.payments.insert(id, Payment { row, awaits: Awaits::Recovery, avoid: vec![], delays: 0 });
@@ -209,7 +210,7 @@ impl Outgoing {
     }
 
     fn fail_payment(&mut self, step: &mut Step, id: PaymentId, reason: Failure) {
-        let Some(mut row) = self.forget(id, step.now) else { return };
+        let Some(mut row) = self.forget(id) else { return };
         row.state = State::Failed;
         row.updated_at = step.now;
         step.event("payment_failed", About::payment(id, row.amount), reason.message.clone());
@@ -219,19 +220,15 @@ impl Outgoing {
 
     /// Ends a payment as paid; its row has preimage, hash and fee already.
     fn settle_payment(&mut self, step: &mut Step, id: PaymentId) {
-        let Some(mut row) = self.forget(id, step.now) else { return };
+        let Some(mut row) = self.forget(id) else { return };
         row.state = State::Settled;
         row.updated_at = step.now;
         step.event("payment_sent", About::payment(id, row.amount), format!("fee {}", row.fee));
         step.changes.payments.push(row);
     }
 
-    fn forget(&mut self, id: PaymentId, now: Timestamp) -> Option<PaymentRow> {
-        let Payment { row, .. } = self.payments.remove(&id)?;
-        if let Some(arguments) = Arguments::of_row(&row) {
-            self.ended.insert(id, arguments, now);
-        }
-        Some(row)
+    fn forget(&mut self, id: PaymentId) -> Option<PaymentRow> {
+        Some(self.payments.remove(&id)?.row)
     }
 }
 

@@ -3,8 +3,8 @@
 use crate::rig::{Rig, channel, msat, node, request};
 use sponte_engine::backend::{BackendEvent, SendFailure};
 use sponte_engine::commit::{Account, State};
-use sponte_engine::{Fact, Input, PayError, PayRequest, Ticket};
-use sponte_proto::{Msat, Records};
+use sponte_engine::{Fact, Input, PayError, PayRequest};
+use sponte_proto::{Msat, Records, Timestamp};
 
 #[test]
 fn a_payment_is_paid() {
@@ -86,15 +86,23 @@ fn the_same_key_is_the_same_payment_for_ever() {
     assert_ne!(rig.pay(request("l")), Ok(id));
 }
 
+/// The engine forgets what has ended; the ledger does not, whatever the clock says.
 #[test]
-fn a_look_that_is_too_old_is_refused() {
+fn a_key_is_one_payment_for_ever() {
     let mut rig = Rig::new();
-    let old = PayRequest { looked_up_at: rig.now, ..request("k") };
-    rig.now = rig.now.plus_millis(60_001);
-    rig.engine.handle_input(Input::Pay(old, Ticket(1)), rig.now);
-    let answer = rig.engine.poll_output();
-    assert_eq!(answer, Some(sponte_engine::Output::Reply(Ticket(1), Err(PayError::LookAgain))));
-    assert_eq!(rig.engine.poll_output(), None);
+    let id = rig.pay(request("k")).expect("sound");
+    let send = rig.sent();
+    rig.dispatched(send.attempt);
+    rig.paid(&send);
+    assert_eq!(rig.state(id), State::Settled);
+    for now in [rig.now.plus_millis(86_400_000), Timestamp::default()] {
+        rig.now = now;
+        assert_eq!(rig.pay(request("k")), Ok(id));
+        assert_eq!(rig.pay(PayRequest { amount: msat(1), ..request("k") }), Err(PayError::KeyReused));
+        assert!(rig.commands.is_empty());
+    }
+    rig.pay(request("l")).expect("a new key, by a clock that was set back");
+    assert_eq!(rig.commands.len(), 1);
 }
 
 #[test]

@@ -48,7 +48,6 @@ pub fn request(key: &str) -> PayRequest {
         timeout_ms: 60_000,
         max_attempts: 3,
         records: Records::new(),
-        looked_up_at: Timestamp::default(),
     }
 }
 
@@ -111,7 +110,8 @@ impl Rig {
 
     pub fn pay(&mut self, request: PayRequest) -> Result<PaymentId, PayError> {
         let ticket = Ticket(self.replies.len() as u64);
-        self.input(Input::Pay(PayRequest { looked_up_at: self.now, ..request }, ticket));
+        let known = self.ledger.payments.get(&self.engine.payment_id(&request.key)).cloned();
+        self.input(Input::Pay(request, ticket, known.map(Box::new)));
         let (answered, answer) = self.replies.pop().expect("every request is answered at once");
         assert_eq!(answered, ticket);
         answer

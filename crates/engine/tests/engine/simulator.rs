@@ -5,7 +5,7 @@ use crate::ledger::Ledger;
 use crate::rig::{config, msat, node, request};
 use crate::world::{Backend, Inbound, Network, Random};
 use sponte_engine::commit::{Account, State};
-use sponte_engine::{Engine, Fact, Input, Output, PayError, PayRequest, Ticket};
+use sponte_engine::{Engine, Fact, Input, Output, PayError, Ticket};
 use sponte_proto::{PaymentId, Timestamp};
 use std::collections::BTreeMap;
 
@@ -67,19 +67,13 @@ impl Simulation {
     /// One of a few keys, mostly with the arguments that it had before.
     fn pay(&mut self) {
         let key = format!("key {}", self.random.below(6));
-        let mut request = PayRequest { looked_up_at: self.now, ..request(&key) };
+        let mut request = request(&key);
         let other = self.random.one_in(8);
         if other {
             request.amount = msat(1);
         }
-        // What a caller does before it asks.
-        let known = self.durable.0.payments.values().find(|row| row.key.as_ref() == Some(&key)).cloned();
-        if let Some(row) = known.filter(|row| row.state != State::Pending) {
-            assert!(request.same_payment(&row) || row.amount == msat(1) || other);
-            return;
-        }
-        let before = self.ledger.payments.values().find(|row| row.key.as_ref() == Some(&key)).cloned();
-        self.input(Input::Pay(request.clone(), Ticket(1)));
+        let before = self.ledger.payments.get(&self.engine.payment_id(&key)).cloned();
+        self.input(Input::Pay(request.clone(), Ticket(1), before.clone().map(Box::new)));
         let answer = self.answer.take().expect("every request is answered at once");
         if let Some(row) = before {
             let expected = if request.same_payment(&row) { Ok(row.id) } else { Err(PayError::KeyReused) };
