@@ -117,7 +117,8 @@ impl Backend for Ldk {
         while self.uncommitted.front().is_some_and(|step| step.number <= number) {
             let step = self.uncommitted.pop_front().expect("it has a front");
             for done in step.completions {
-                if done.first {
+                // Of one that has closed meanwhile `funding_signed` is never asked for.
+                if done.first && self.has_channel(done.channel) {
                     self.node.handler.first_monitor_durable(done.channel);
                 }
                 if let Err(error) = self.node.monitor.channel_monitor_updated(done.channel, done.update) {
@@ -171,6 +172,10 @@ impl Ldk {
             drop(no_new_monitor);
             self.node.monitor.flush(updates, &self.node.log);
         }
+    }
+
+    fn has_channel(&self, id: lightning::ln::types::ChannelId) -> bool {
+        self.node.manager.list_channels().iter().any(|channel| channel.channel_id == id)
     }
 
     /// Channels keep the settings that they were opened with: those that may change take today's.
