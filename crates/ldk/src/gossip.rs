@@ -1,11 +1,14 @@
 //! What peers tell of the public network, on its way to the graph.
 
 use crate::types::NetworkSync;
-use bitcoin::secp256k1::PublicKey;
+use bitcoin::hashes::{Hash, sha256d};
+use bitcoin::secp256k1::{Message, PublicKey, Secp256k1};
 use lightning::ln::msgs::*;
 use lightning::routing::gossip::NodeId;
 use lightning::types::features::{InitFeatures, NodeFeatures};
+use lightning::util::ser::Writeable;
 use lightning::util::wakers::Future;
+use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, RwLock, RwLockReadGuard};
 
 /// LDK's gossip handler, with checked channels added to the graph while nobody reads gossip.
@@ -14,6 +17,9 @@ use std::sync::{Mutex, MutexGuard, RwLock, RwLockReadGuard};
 /// lock, verifies four signatures, and only then adds it to the graph. An update or a node
 /// announcement that another thread reads meanwhile belongs to no channel that is known or
 /// awaited: it is dropped, and nobody tells it again for hours.
+///
+/// The peer at the other end of a channel of ours announces it by itself, and its update may come
+/// before our own announcement has reached the graph: it is kept until then.
 ///
 /// A channel that was added is announced to other peers a moment later. What is read of it
 /// meanwhile is forwarded after its announcement, or they would drop it.
@@ -24,11 +30,18 @@ pub(crate) struct Gossip {
     announcing: RwLock<bool>,
     /// What it is given after them.
     after: Mutex<Vec<MessageSendEvent>>,
+    /// Updates that peers made themselves, of channels that are not in the graph.
+    early: Mutex<VecDeque<ChannelUpdate>>,
 }
+
+/// Early updates that are kept; the oldest goes first.
+const MAX_EARLY: usize = 64;
+/// A bit of `message_flags` (BOLT 7): the channel is not public.
+const DONT_FORWARD: u8 = 1 << 1;
 
 impl Gossip {
     pub(crate) fn new(inner: NetworkSync) -> Gossip {
-        Gossip { inner, announcing: RwLock::new(false), after: Mutex::default() }
+        Gossip { inner, announcing: RwLock::new(false), after: Mutex::default(), early: Mutex::default() }
     }
 
     /// Completes when an announced channel was looked up: `get_and_clear_pending_msg_events` then
@@ -39,6 +52,42 @@ impl Gossip {
 
     fn reading(&self) -> RwLockReadGuard<'_, bool> {
         self.announcing.read().expect("no panic while it is held")
+    }
+
+    fn keep_if_early(&self, peer: &PublicKey, msg: &ChannelUpdate) {
+        let ChannelUpdate { signature, contents } = msg;
+        if contents.message_flags & DONT_FORWARD != 0 || self.knows(contents.short_channel_id) {
+            return;
+        }
+        let hash = sha256d::Hash::hash(&contents.encode()).to_byte_array();
+        if Secp256k1::verification_only().verify_ecdsa(&Message::from_digest(hash), signature, peer).is_ok() {
+            let mut early = self.early();
+            if early.len() >= MAX_EARLY {
+                early.pop_front();
+            }
+            early.push_back(msg.clone());
+        }
+    }
+
+    /// Early updates whose channels have come.
+    fn take_timely(&self) -> Vec<MessageSendEvent> {
+        let mut early = self.early();
+        let (timely, rest) = early.drain(..).partition(|msg| self.knows(msg.contents.short_channel_id));
+        *early = rest;
+        let timely: VecDeque<ChannelUpdate> = timely;
+        let event = |msg: ChannelUpdate| {
+            let (node_id_1, node_id_2) = self.inner.handle_channel_update(None, &msg).ok()??;
+            Some(MessageSendEvent::BroadcastChannelUpdate { msg, node_id_1, node_id_2 })
+        };
+        timely.into_iter().filter_map(event).collect()
+    }
+
+    fn knows(&self, scid: u64) -> bool {
+        self.inner.network_graph().read_only().channel(scid).is_some()
+    }
+
+    fn early(&self) -> MutexGuard<'_, VecDeque<ChannelUpdate>> {
+        self.early.lock().expect("no panic while it is held")
     }
 
     fn after(&self) -> MutexGuard<'_, Vec<MessageSendEvent>> {
@@ -55,6 +104,7 @@ impl BaseMessageHandler for Gossip {
         *announcing = events.iter().any(is_announcement);
         // One asks for more only when it has forwarded all: the announcements of these too.
         events.append(&mut self.after());
+        events.append(&mut self.take_timely());
         events
     }
 
@@ -105,7 +155,11 @@ impl RoutingMessageHandler for Gossip {
         msg: &ChannelUpdate,
     ) -> Result<Option<(NodeId, NodeId)>, LightningError> {
         let announcing = self.reading();
-        let forward = self.inner.handle_channel_update(their_node_id, msg)?;
+        let handled = self.inner.handle_channel_update(their_node_id, msg);
+        if let (Err(_), Some(peer)) = (&handled, &their_node_id) {
+            self.keep_if_early(peer, msg);
+        }
+        let forward = handled?;
         let Some((node_id_1, node_id_2)) = forward.filter(|_| *announcing && their_node_id.is_some()) else {
             return Ok(forward);
         };
@@ -168,14 +222,12 @@ mod tests {
     use crate::log::Log;
     use crate::types::Graph;
     use bitcoin::constants::ChainHash;
-    use bitcoin::hashes::{Hash, sha256d};
+    use bitcoin::secp256k1::SecretKey;
     use bitcoin::secp256k1::ecdsa::Signature;
-    use bitcoin::secp256k1::{Message, Secp256k1, SecretKey};
     use bitcoin::{Amount, Network, TxOut};
     use lightning::ln::chan_utils::make_funding_redeemscript;
     use lightning::routing::utxo::{UtxoFuture, UtxoLookup, UtxoResult};
     use lightning::types::features::ChannelFeatures;
-    use lightning::util::ser::Writeable;
     use lightning::util::wakers::Notifier;
     use std::sync::Arc;
     use std::time::{SystemTime, UNIX_EPOCH};
@@ -273,6 +325,42 @@ mod tests {
         assert!(matches!(events[..], [MessageSendEvent::BroadcastChannelUpdate { .. }]), "{events:?}");
         let forward = gossip.handle_channel_update(Some(public(1)), &update(1, 1));
         assert!(forward.expect("its channel is known").is_some(), "nothing is in its way any more");
+    }
+
+    #[test]
+    fn an_update_that_came_before_its_announcement_is_kept_if_its_peer_made_it() {
+        let (gossip, graph, lookups) = gossip();
+        let peer = Some(public(1));
+        let _ = gossip.handle_channel_update(peer, &update(1, 0));
+        let _ = gossip.handle_channel_update(peer, &update(1, 1));
+        assert!(gossip.get_and_clear_pending_msg_events().is_empty());
+        let _ = gossip.handle_channel_announcement(None, &announcement(1));
+        assert!(gossip.get_and_clear_pending_msg_events().is_empty(), "the lookup is open");
+        lookups.answer_all();
+        let events = gossip.get_and_clear_pending_msg_events();
+        use MessageSendEvent::{BroadcastChannelAnnouncement, BroadcastChannelUpdate};
+        assert!(
+            matches!(events[..], [BroadcastChannelAnnouncement { .. }, BroadcastChannelUpdate { .. }]),
+            "{events:?}"
+        );
+        let known = graph.read_only();
+        let channel = known.channel(1).expect("it was announced");
+        assert!(channel.one_to_two.is_some() && channel.two_to_one.is_none(), "{channel}");
+        assert!(gossip.early().is_empty());
+    }
+
+    #[test]
+    fn early_updates_are_few_and_of_public_channels() {
+        let (gossip, _, _) = gossip();
+        let mut private = update(0, 0);
+        private.contents.message_flags |= DONT_FORWARD;
+        private.signature = signed(&private.contents, 1);
+        let _ = gossip.handle_channel_update(Some(public(1)), &private);
+        assert!(gossip.early().is_empty());
+        for scid in 0..2 * MAX_EARLY as u64 {
+            let _ = gossip.handle_channel_update(Some(public(1)), &update(scid, 0));
+        }
+        assert_eq!(gossip.early().len(), MAX_EARLY);
     }
 
     #[test]
