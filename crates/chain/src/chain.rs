@@ -210,6 +210,12 @@ impl Chain {
         self.mempool.changes()
     }
 
+    /// Drops every waiting transaction.
+    pub fn forget_mempool(&mut self) {
+        let all = self.mempool.entries().map(|entry| entry.txid).collect();
+        self.mempool.remove_all(&all);
+    }
+
     /// A waiting transaction and everything waiting that it spends.
     pub fn ancestors(&self, entry: &MempoolEntry) -> Package {
         self.mempool.ancestor_package(&entry.txid)

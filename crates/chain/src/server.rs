@@ -185,6 +185,11 @@ impl ChainHandle {
         self.lock().chain().mempool_entries().map(|entry| entry.txid).collect()
     }
 
+    /// Empties the mempool, as the restart of a node that does not keep it.
+    pub fn forget_mempool(&self) {
+        self.lock().chain_mut().forget_mempool();
+    }
+
     /// Mines `count` blocks to an address.
     ///
     /// # Errors

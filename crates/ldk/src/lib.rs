@@ -20,6 +20,7 @@ pub mod wallet;
 
 mod closing;
 mod convert;
+mod cooperative;
 mod gossip;
 mod handler;
 mod links;
@@ -43,6 +44,7 @@ pub use start::{StartError, Stored, node_id_of};
 
 use crate::chain::{Broadcaster, ChainEvents, ChainSource, ChainStatus, ChainThread, Fees, SyncedTip};
 use crate::closing::ClosingBook;
+use crate::cooperative::CooperativeCloses;
 use crate::gossip::Gossip;
 use crate::handler::Handler;
 use crate::log::Log;
@@ -117,6 +119,7 @@ pub struct Ldk {
     /// Fundings of ours whose channels are not pending yet.
     pub(crate) our_fundings: HashSet<bitcoin::Txid>,
     pub(crate) closing: ClosingBook,
+    pub(crate) cooperative: CooperativeCloses,
     /// Funding outputs of all channels, to know what spends them.
     pub(crate) fundings: HashMap<bitcoin::OutPoint, ChannelId>,
     pub(crate) closed_fundings: unfunded::Fundings,

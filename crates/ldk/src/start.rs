@@ -8,6 +8,7 @@
 use crate::chain::{ChainError, ChainOptions, ChainSource, SyncedTip};
 use crate::closing::ClosingBook;
 use crate::convert::channel_id;
+use crate::cooperative::CooperativeCloses;
 use crate::gossip::Gossip;
 use crate::handler::Handler;
 use crate::links;
@@ -93,8 +94,16 @@ pub fn node_id_of(seed: &Seed) -> sponte_proto::NodeId {
 pub struct Stored(BTreeMap<&'static str, Vec<(String, Vec<u8>)>>);
 
 /// Every namespace that the node writes.
-const NAMESPACES: [&str; 7] =
-    [STATE, MONITOR, UPDATE, SWEEPER, PeerBook::NAMESPACE, ClosingBook::NAMESPACE, wallet::NAMESPACE];
+const NAMESPACES: [&str; 8] = [
+    STATE,
+    MONITOR,
+    UPDATE,
+    SWEEPER,
+    PeerBook::NAMESPACE,
+    ClosingBook::NAMESPACE,
+    CooperativeCloses::NAMESPACE,
+    wallet::NAMESPACE,
+];
 
 impl Stored {
     /// Reads each namespace once.
@@ -147,6 +156,8 @@ impl Ldk {
         let announce = announced(&config)?;
         let chain = connect(&config)?;
         let tip = chain.best_tip()?;
+        let cooperative = CooperativeCloses::load(&stored.take(CooperativeCloses::NAMESPACE))
+            .map_err(|key| unreadable("cooperative close", key))?;
         let state: HashMap<String, Vec<u8>> = stored.take(STATE).into_iter().collect();
         let coins = stored.take(wallet::NAMESPACE);
         let bench = Bench::new(config, chain, seed, coins, &state, &tip)?;
@@ -170,6 +181,7 @@ impl Ldk {
             pending_unbooked: HashMap::new(),
             our_fundings: HashSet::new(),
             closing: ClosingBook::load(&stored.take(ClosingBook::NAMESPACE)),
+            cooperative,
             fundings,
             closed_fundings: Default::default(),
             spends: HashMap::new(),

@@ -98,10 +98,13 @@ impl Backend for Ldk {
 
     fn seal(&mut self) -> Option<Sealed> {
         self.seal_manager();
-        self.node.persister.extend(self.node.wallet.take_writes());
-        let (kv, completions) = self.node.persister.take();
+        // After the manager: what a peer's thread makes it broadcast meanwhile must not be missing
+        // beside a manager that has let go of it.
         let packages = self.node.broadcaster.take();
         self.note_transactions(packages.iter().flat_map(|package| package.transactions()));
+        self.note_cooperative_closes(&packages);
+        self.node.persister.extend(self.node.wallet.take_writes());
+        let (kv, completions) = self.node.persister.take();
         if kv.entries.is_empty() && completions.is_empty() && packages.is_empty() {
             return None;
         }
@@ -139,6 +142,7 @@ impl Backend for Ldk {
         for tx in self.node.wallet.to_rebroadcast() {
             self.node.broadcaster.broadcast(Package::new(vec![(*tx).clone()], "rebroadcast"));
         }
+        self.announce_cooperative_closes();
         self.look_for_fundings();
         self.listen();
         self.drive_connections();
@@ -280,6 +284,7 @@ impl Ldk {
         self.take_wallet_events();
         self.resolve_closed();
         self.give_up_unfunded();
+        self.forget_cooperative_closes();
         self.announce_due = true;
     }
 

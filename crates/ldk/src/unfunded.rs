@@ -34,10 +34,14 @@ enum Purpose {
 }
 
 impl Ldk {
-    /// Pays a miner for a transaction of a closed channel, if its funding is in the chain. LDK asks
-    /// again within half a minute for what is not paid.
+    /// Pays a miner for a transaction of a closed channel, if its funding is in the chain and no
+    /// cooperative close is on its way. LDK asks again within half a minute for what is not paid.
     pub(crate) fn bump(&mut self, event: BumpTransactionEvent) {
-        match funding_of(&event).filter(|(id, _)| !self.closed_fundings.confirmed.contains(id)) {
+        let funding = funding_of(&event);
+        if funding.is_some_and(|(id, _)| self.closes_cooperatively(id)) {
+            return;
+        }
+        match funding.filter(|(id, _)| !self.closed_fundings.confirmed.contains(id)) {
             None => self.node.bumper.handle_event(&event),
             Some((id, funding)) => self.look_for_funding(Purpose::Bump, id, funding, move |ldk, presence| {
                 if presence == Presence::Confirmed {

@@ -37,7 +37,8 @@ impl Broadcaster {
     /// Hands packages whose commit is durable to the chain thread. They are sent as soon as
     /// bitcoind answers, and again at each new block until they are confirmed or contradicted, for
     /// [144 blocks](super::REBROADCAST_BLOCKS) at most. They are kept in memory only: after a
-    /// restart LDK and the wallet announce again what still matters.
+    /// restart LDK, the wallet, and whoever remembers cooperative closes announce again what still
+    /// matters.
     pub fn release(&self, packages: Vec<Package>) {
         self.outbox.release(packages);
     }

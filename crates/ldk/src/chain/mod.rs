@@ -43,7 +43,7 @@ pub use error::ChainError;
 pub use event::{ChainEvent, ChainEvents, Wake};
 pub use fees::Fees;
 pub use outbox::REBROADCAST_BLOCKS;
-pub use package::Package;
+pub use package::{COOPERATIVE_CLOSE, Package};
 pub use source::{ChainSource, Patience, Presence, SyncedTip};
 pub use status::{ChainSnapshot, ChainStatus, ChainTipInfo};
 pub use thread::ChainThread;

@@ -5,6 +5,9 @@ use std::collections::HashSet;
 use bitcoin::{Block, OutPoint, Transaction, Txid};
 use lightning::chain::chaininterface::TransactionType;
 
+/// The purpose of a closing transaction that both sides signed.
+pub const COOPERATIVE_CLOSE: &str = "cooperative close";
+
 /// Transactions to be broadcast together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Package {
@@ -94,7 +97,7 @@ fn parents_first(transactions: Vec<Transaction>) -> Vec<Transaction> {
 pub(super) fn purpose_of(kind: &TransactionType) -> &'static str {
     match kind {
         TransactionType::Funding { .. } | TransactionType::InteractiveFunding { .. } => "funding",
-        TransactionType::CooperativeClose { .. } => "cooperative close",
+        TransactionType::CooperativeClose { .. } => COOPERATIVE_CLOSE,
         TransactionType::UnilateralClose { .. } => "forced close",
         TransactionType::AnchorBump { .. } => "anchor bump",
         TransactionType::Claim { .. } => "claim of channel outputs",

@@ -49,6 +49,40 @@ async fn a_cooperative_close_brings_the_money_home() {
     money_is_home(&net, &alice, &bob).await;
 }
 
+/// Nor does it become a forced one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cooperative_close_survives_a_restart_of_everybody() {
+    let net = Net::start().await;
+    // Just above what commitments pay at most: a forced close would need a coin.
+    let rate = bitcoin::FeeRate::from_sat_per_kwu(2_700);
+    net.chain().lock().chain_mut().set_estimated_fee(Some(rate));
+    let (mut alice, mut bob) = pair(&net).await;
+    let channel = alice.channels().await[0].id;
+    bob.close(channel, false).await.expect("it closes");
+    net.mempool_holds(1).await;
+    let closing = net.chain().mempool_txids();
+    until("both to be closing", async || {
+        let both = [alice.channel(channel).await?, bob.channel(channel).await?];
+        both.iter().all(|channel| channel.state == ChannelState::Closing).then_some(())
+    })
+    .await;
+    let coins = alice.balance().await.confirmed;
+    alice.stop().await;
+    bob.stop().await;
+    net.chain().forget_mempool();
+    alice.run().await;
+    net.mempool_holds(1).await;
+    assert_eq!(net.chain().mempool_txids(), closing);
+    // A block that it misses.
+    net.chain().forget_mempool();
+    net.mine_and_sync(1, &[&alice]).await;
+    net.mempool_holds(1).await;
+    assert_eq!(net.chain().mempool_txids(), closing);
+    assert_eq!(alice.balance().await.confirmed, coins, "no coin of hers is lent");
+    bob.run().await;
+    money_is_home(&net, &alice, &bob).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_forced_close_brings_the_money_home() {
     let net = Net::start().await;
