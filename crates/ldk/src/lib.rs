@@ -18,6 +18,7 @@ pub mod config;
 pub mod seed;
 pub mod wallet;
 
+mod bumps;
 mod closing;
 mod convert;
 mod cooperative;
@@ -42,6 +43,7 @@ mod views;
 pub use config::Config;
 pub use start::{StartError, Stored, node_id_of};
 
+use crate::bumps::Bumps;
 use crate::chain::{Broadcaster, ChainEvents, ChainSource, ChainStatus, ChainThread, Fees, SyncedTip};
 use crate::closing::ClosingBook;
 use crate::cooperative::CooperativeCloses;
@@ -120,6 +122,7 @@ pub struct Ldk {
     pub(crate) our_fundings: HashSet<bitcoin::Txid>,
     pub(crate) closing: ClosingBook,
     pub(crate) cooperative: CooperativeCloses,
+    pub(crate) bumps: Bumps,
     /// Funding outputs of all channels, to know what spends them.
     pub(crate) fundings: HashMap<bitcoin::OutPoint, ChannelId>,
     pub(crate) closed_fundings: unfunded::Fundings,

@@ -5,6 +5,7 @@
 //! `load_existing_monitor`, then completion of first monitors that were in flight; buffered
 //! events are drained before the manager's own blocks; only then is it asked what it knows.
 
+use crate::bumps::Bumps;
 use crate::chain::{ChainError, ChainOptions, ChainSource, SyncedTip};
 use crate::closing::ClosingBook;
 use crate::convert::channel_id;
@@ -182,6 +183,7 @@ impl Ldk {
             our_fundings: HashSet::new(),
             closing: ClosingBook::load(&stored.take(ClosingBook::NAMESPACE)),
             cooperative,
+            bumps: Bumps::default(),
             fundings,
             closed_fundings: Default::default(),
             spends: HashMap::new(),

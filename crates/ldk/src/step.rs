@@ -257,7 +257,9 @@ impl Ldk {
                     self.chain_moved();
                 }
                 ChainEvent::Mempool { new, gone } => {
-                    self.node.wallet.apply_mempool(new, gone);
+                    if self.node.wallet.apply_mempool(new, gone) {
+                        self.bumps.forget();
+                    }
                     self.watch_wallet();
                 }
                 ChainEvent::Tip { .. } => self.watch_wallet(),

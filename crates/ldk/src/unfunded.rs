@@ -42,13 +42,26 @@ impl Ldk {
             return;
         }
         match funding.filter(|(id, _)| !self.closed_fundings.confirmed.contains(id)) {
-            None => self.node.bumper.handle_event(&event),
+            None => self.make_bump(&event),
             Some((id, funding)) => self.look_for_funding(Purpose::Bump, id, funding, move |ldk, presence| {
                 if presence == Presence::Confirmed {
                     ldk.closed_fundings.confirmed.insert(id);
-                    ldk.node.bumper.handle_event(&event);
+                    ldk.make_bump(&event);
                 }
             }),
+        }
+    }
+
+    /// A bump for which there were no coins is not made, and asked for again.
+    fn make_bump(&mut self, event: &BumpTransactionEvent) {
+        let height = self.node.manager.current_best_block().height;
+        if !self.bumps.wants(event, height) {
+            return;
+        }
+        let before = self.node.broadcaster.waiting();
+        self.node.bumper.handle_event(event);
+        if self.node.broadcaster.waiting() > before {
+            self.bumps.note(event, height);
         }
     }
 

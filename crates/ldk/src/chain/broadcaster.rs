@@ -29,6 +29,11 @@ impl Broadcaster {
         }
     }
 
+    /// How many packages the present step has.
+    pub fn waiting(&self) -> usize {
+        self.step().len()
+    }
+
     /// Ends the step: what was collected since the last call.
     pub fn take(&self) -> Vec<Package> {
         std::mem::take(&mut *self.step())

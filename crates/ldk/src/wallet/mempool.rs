@@ -15,13 +15,18 @@ impl Wallet {
     /// Takes what came into the mempool and what is not there. Strangers' transactions are
     /// ignored, and of what is not there all that is not [evictable](Wallet::evictable): so all may
     /// be given. `last_seen` are seconds since the epoch; whatever they say, what is handed in later
-    /// wins over what it conflicts with.
-    pub fn apply_mempool(&self, new: Vec<(Transaction, u64)>, mut gone: Vec<Txid>) {
+    /// wins over what it conflicts with. Whether a bump of ours is not there: its coins are free, and
+    /// LDK needs another one.
+    pub fn apply_mempool(&self, new: Vec<(Transaction, u64)>, mut gone: Vec<Txid>) -> bool {
         let mut state = self.lock();
         if !gone.is_empty() {
             // A block may have confirmed it meanwhile: what builds on it would go with it.
             let evictable = state.evictable();
             gone.retain(|txid| evictable.contains(txid));
+        }
+        let is_bump = |txid: &Txid| matches!(state.books.label(txid), Some(Label::Bump { .. }));
+        let bump_is_gone = gone.iter().any(is_bump);
+        if !gone.is_empty() {
             state.evict(gone);
         }
         if !new.is_empty() {
@@ -29,6 +34,7 @@ impl Wallet {
             new.iter().for_each(|(tx, _)| state.books.mark_broadcast(tx.compute_txid()));
             state.see(new.into_iter().map(|(tx, _)| tx), last_seen);
         }
+        bump_is_gone
     }
 
     /// Whether a transaction pays the wallet or spends a coin of it.

@@ -106,7 +106,7 @@ fn a_bump_counts_without_a_mempool_for_two_blocks() {
     node.mine_empty(1);
     assert_eq!(node.wallet.evictable(), vec![tx.compute_txid()]);
     let evictable = node.wallet.evictable();
-    node.wallet.apply_mempool(vec![], evictable);
+    assert!(node.wallet.apply_mempool(vec![], evictable), "a bump is gone");
     node.commit();
     assert_eq!(node.wallet.balance(Sat::ZERO).spendable, sats(20_000));
 }

@@ -22,7 +22,9 @@ fn every_state_survives_a_restart() {
             0 => node.mine(vec![deposit.clone()]),
             2 => drop(node.disconnect(2)),
             3 => node.mine(vec![]),
-            4 => node.wallet.apply_mempool(vec![], vec![deposit.compute_txid()]),
+            4 => {
+                node.wallet.apply_mempool(vec![], vec![deposit.compute_txid()]);
+            }
             5 => node.mine(vec![sent.tx.clone()]),
             _ => node.mine_empty(1),
         }
