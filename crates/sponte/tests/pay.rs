@@ -47,6 +47,10 @@ fn alice_and_bob() -> (Chain, Node, Node) {
     });
     let peer = format!("{}@{}", bob.id, bob.address);
     alice.ask(&["channel", "open", &peer, "200000sat"]);
+    until("the funding transaction", || {
+        let pool = chain.call("getrawmempool", &serde_json::json!([]));
+        pool.as_array().is_some_and(|pool| !pool.is_empty()).then_some(())
+    });
     chain.mine(6);
     usable(&alice, &bob);
     (chain, alice, bob)
