@@ -14,7 +14,7 @@ use lightning::ln::msgs::OnionPacket as LdkPacket;
 use sponte_proto::onion::OnionPacket;
 
 /// How many random routes each test takes.
-const ROUTES: usize = 1_500;
+const ROUTES: usize = 1_000;
 
 fn from_ldk(packet: &LdkPacket) -> OnionPacket {
     let key = packet.public_key.as_ref().map_or([0; 33], PublicKey::serialize);
