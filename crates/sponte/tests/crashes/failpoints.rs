@@ -67,9 +67,9 @@ async fn one(world: &mut World, victim: usize, failpoint: &str, asked: &mut Vec<
         Started::Ended(_) => true,
         Started::Running => connect_or_die(world, victim).await? || pay_or_die(world, victim, &ask).await?,
     };
-    if died {
-        world.restart(victim, "").await?;
-    }
+    // One that lived has its failpoint still: the scorer's next write would reach it.
+    let died = died || world.nodes[victim].kill().await.is_some();
+    world.restart(victim, "").await?;
     // Asked once more, as by a client that was told nothing.
     let detail = ask.ended().await?;
     match detail.payment.state {
