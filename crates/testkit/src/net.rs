@@ -3,14 +3,9 @@
 use crate::{TestNode, until};
 use bitcoin::{Address, Amount, Network};
 use sponte_chain::{ChainHandle, RunningServer, Server, ServerConfig};
-use std::cell::Cell;
 use std::str::FromStr;
 use std::sync::Once;
-use std::time::{Duration, Instant};
 use tempfile::TempDir;
-
-/// So long a node may take to hear of a channel before blocks are mined for another announcement.
-const BETWEEN_ANNOUNCEMENTS: Duration = Duration::from_secs(2);
 
 /// A private chain with the folders of the nodes on it.
 pub struct Net {
@@ -120,7 +115,7 @@ impl Net {
         nodes
     }
 
-    /// Waits until every node knows as many public channels as there are.
+    /// Waits until every node knows both directions of as many public channels as there are.
     async fn gossiped(&self, all: &[&TestNode]) {
         let mut announced = std::collections::BTreeSet::new();
         for node in all {
@@ -128,23 +123,11 @@ impl Net {
             announced.extend(channels.iter().filter(|c| c.announced && TestNode::usable(c)).map(|c| c.id));
         }
         for node in all {
-            self.heard(node, announced.len(), all).await;
+            let channels = announced.len();
+            until(&format!("{} to hear of {channels} channels", node.name()), async || {
+                (node.info().await.graph_channels as usize >= channels).then_some(())
+            })
+            .await;
         }
-    }
-
-    /// Waits until a node knows both directions of so many channels. LDK can lose an update that
-    /// comes while the check of its channel ends, and tells it again every six blocks: so blocks
-    /// are mined while a node waits.
-    async fn heard(&self, node: &TestNode, channels: usize, all: &[&TestNode]) {
-        let knows = async || node.info().await.graph_channels as usize >= channels;
-        let mined = Cell::new(Instant::now());
-        until(&format!("{} to hear of {channels} channels", node.name()), async || {
-            if mined.get().elapsed() > BETWEEN_ANNOUNCEMENTS {
-                self.mine_and_sync(6, all).await;
-                mined.set(Instant::now());
-            }
-            knows().await.then_some(())
-        })
-        .await;
     }
 }

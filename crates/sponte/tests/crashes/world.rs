@@ -11,7 +11,6 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::str::FromStr;
-use std::time::{Duration, Instant};
 
 pub const ALICE: usize = 0;
 pub const BOB: usize = 1;
@@ -22,8 +21,6 @@ pub const NAMES: [&str; 3] = ["alice", "bob", "carol"];
 pub const CHANNELS: [u32; 3] = [1, 2, 1];
 /// Confirmations after which BOLT 7 lets a channel be announced.
 const ANNOUNCEABLE: u32 = 6;
-/// How long gossip may take before it is made to speak again.
-const SAY_AGAIN: Duration = Duration::from_secs(2);
 
 /// A chain and three nodes, and the folder where they live: kept if the test fails.
 pub struct World {
@@ -82,18 +79,11 @@ impl World {
         Ok(world)
     }
 
-    /// Waits until all know both channels. What gossip loses it says again: an update that
-    /// overtakes its announcement is dropped by who hears it (BOLT 7), and LDK announces young
-    /// channels anew every six blocks.
+    /// Waits until all know both channels.
     async fn heard(&self) -> Outcome<()> {
-        let mut said = Instant::now();
         for node in &self.nodes {
             until(&format!("{} knows both channels", node.name), async || {
                 let info = node.info().await?;
-                if said.elapsed() > SAY_AGAIN {
-                    self.mine(ANNOUNCEABLE);
-                    said = Instant::now();
-                }
                 Ok((info.graph_channels >= 2 && info.graph_nodes >= 3).then_some(()))
             })
             .await?;

@@ -7,7 +7,6 @@ use super::world::Inhabitants;
 use crate::failure::Failure;
 use sponte_api::OpenChannelRequest;
 use sponte_proto::{Msat, Sat, Txid};
-use std::time::{Duration, Instant};
 
 /// The value of each channel.
 pub const CHANNEL: Sat = Sat::new(1_000_000).expect("below the supply");
@@ -16,8 +15,6 @@ pub const CHANNEL: Sat = Sat::new(1_000_000).expect("below the supply");
 const GIFT_BTC: u32 = 1;
 /// Confirmations after which BOLT 7 lets a channel be announced.
 const ANNOUNCEABLE: u32 = 6;
-/// How long gossip may take before it has to be said again.
-const SAY_AGAIN: Duration = Duration::from_secs(2);
 
 /// From three fresh nodes to two announced channels that alice knows of.
 ///
@@ -83,21 +80,6 @@ async fn confirm(world: &Inhabitants, fundings: [Txid; 2]) -> Result<(), Failure
     Ok(())
 }
 
-/// What gossip loses, it says again: an update that overtakes its announcement is dropped by who
-/// hears it (BOLT 7), and LDK announces young channels anew every six blocks.
 async fn hear(world: &Inhabitants) -> Result<(), Failure> {
-    let Inhabitants { rpc, alice, .. } = world;
-    let mut said = Instant::now();
-    until("alice knows both channels in both directions", async || {
-        let info = alice.client().info().await.map_err(|error| alice.failure(error))?;
-        if info.graph_channels >= 2 {
-            return Ok(Some(()));
-        }
-        if said.elapsed() >= SAY_AGAIN {
-            rpc.mine(ANNOUNCEABLE).await?;
-            said = Instant::now();
-        }
-        Ok(None)
-    })
-    .await
+    world.alice.until("knows both channels in both directions", |info| info.graph_channels >= 2).await
 }
