@@ -139,9 +139,7 @@ impl Backend for Ldk {
         self.started = true;
         self.apply_settings();
         self.watch_wallet();
-        for tx in self.node.wallet.to_rebroadcast() {
-            self.node.broadcaster.broadcast(Package::new(vec![(*tx).clone()], "rebroadcast"));
-        }
+        self.rebroadcast_wallet();
         self.announce_cooperative_closes();
         self.look_for_fundings();
         self.listen();
@@ -225,9 +223,17 @@ impl Ldk {
         self.watched_txids = evictable;
     }
 
+    /// What the wallet sent, long ago perhaps, and no block has.
+    pub(crate) fn rebroadcast_wallet(&self) {
+        for tx in self.node.wallet.to_rebroadcast() {
+            self.node.broadcaster.broadcast(Package::new(vec![(*tx).clone()], "rebroadcast"));
+        }
+    }
+
     fn send_coins(&mut self, request: &SendCoins) -> Result<CoinsSent, Refusal> {
         let rate = request.fee_per_kvb.map(|fee| FeeRate::from_sat_per_kwu(fee.to_sat().div_ceil(4)));
         let rate = rate.unwrap_or_else(|| self.node.fees.for_blocks(SEND_BLOCKS));
+        relayed(rate, self.node.fees.least())?;
         let payout = request.amount.map_or(Payout::All, Payout::Exactly);
         let sent = self.node.wallet.send(&request.address, payout, rate, self.reserve(0))?;
         self.node.broadcaster.broadcast(Package::new(vec![sent.tx.clone()], "withdrawal"));
@@ -321,5 +327,29 @@ impl Ldk {
             }
             self.events.push(BackendEvent::WalletTx(tx));
         }
+    }
+}
+
+/// What bitcoind refuses would keep its coins for as long as it does.
+fn relayed(rate: FeeRate, least: FeeRate) -> Result<(), Refusal> {
+    if rate >= least {
+        return Ok(());
+    }
+    let least = least.to_sat_per_kwu() as f64 / 250.0;
+    let message = format!("bitcoind takes nothing below {least} sat per vbyte now: state a higher fee rate");
+    Err(Refusal::new(RefusalKind::Invalid, message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_below_the_mempools_minimum_is_refused_with_its_value() {
+        let rate = FeeRate::from_sat_per_kwu;
+        assert_eq!(relayed(rate(250), rate(250)), Ok(()));
+        assert_eq!(relayed(rate(0), rate(0)), Ok(()));
+        let refusal = relayed(rate(374), rate(375)).unwrap_err();
+        assert!(refusal.message.contains("below 1.5 sat per vbyte"), "{}", refusal.message);
     }
 }

@@ -20,6 +20,7 @@ pub(crate) struct Ticks {
     channels: Tick,
     claims: Tick,
     announcement: Tick,
+    coins: Tick,
     stale: Tick,
     usable: Tick,
     archive: Tick,
@@ -62,6 +63,7 @@ impl Ticks {
             channels: Tick::every(60),
             claims: Tick::every(30),
             announcement: Tick::every(3600),
+            coins: Tick::every(3600),
             stale: Tick::every(3600),
             usable: Tick::every(1),
             archive: Tick::now_and_every(3600),
@@ -125,6 +127,9 @@ impl Ldk {
         if self.ticks.claims.due() {
             self.node.monitor.rebroadcast_pending_claims();
             let _ = self.node.sweeper.regenerate_and_broadcast_spend_if_necessary();
+        }
+        if self.ticks.coins.due() {
+            self.rebroadcast_wallet();
         }
         if self.ticks.announcement.due() || std::mem::take(&mut self.announce_due) {
             self.announce();

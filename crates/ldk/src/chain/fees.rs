@@ -46,6 +46,8 @@ pub struct Fees {
 struct Rates {
     by_target: [u32; TARGETS.len()],
     mempool_min: u32,
+    /// The same without LDK's floor, which lies above bitcoind's usual 250 sat/kw.
+    relayed: u32,
     estimated: bool,
 }
 
@@ -73,6 +75,11 @@ impl Fees {
         FeeRate::from_sat_per_kwu(self.rates().within(blocks).into())
     }
 
+    /// Below it bitcoind takes no transaction now; zero while it has not said.
+    pub fn least(&self) -> FeeRate {
+        FeeRate::from_sat_per_kwu(self.rates().relayed.into())
+    }
+
     /// Whether the rates come from bitcoind's estimates.
     pub fn estimated(&self) -> bool {
         self.rates().estimated
@@ -81,14 +88,15 @@ impl Fees {
     /// Asks bitcoind. If it cannot be asked, the rates stay as they are.
     pub(super) async fn refresh(&self, rpc: &Rpc) -> Result<(), ChainError> {
         let info: MempoolInfo = rpc.call("getmempoolinfo", json!([])).await?;
-        let mempool_min = sat_per_kw(info.mempoolminfee.max(info.minrelaytxfee));
+        let least = info.mempoolminfee.max(info.minrelaytxfee);
         let mut answers = [None; TARGETS.len()];
         for (answer, blocks) in answers.iter_mut().zip(TARGETS) {
             let mode = if blocks <= 6 { "CONSERVATIVE" } else { "ECONOMICAL" };
             let fee: SmartFee = rpc.call("estimatesmartfee", json!([blocks, mode])).await?;
             *answer = fee.feerate.map(sat_per_kw);
         }
-        self.set(Rates::new(self.network, answers, mempool_min));
+        let rates = Rates::new(self.network, answers, sat_per_kw(least));
+        self.set(Rates { relayed: unbounded_sat_per_kw(least), ..rates });
         Ok(())
     }
 
@@ -130,7 +138,7 @@ impl Rates {
             least = least.max(rate);
             by_target[index] = least;
         }
-        Self { by_target, mempool_min, estimated }
+        Self { by_target, mempool_min, relayed: 0, estimated }
     }
 
     fn within(&self, blocks: u16) -> u32 {
@@ -156,12 +164,16 @@ impl Rates {
     }
 }
 
+/// What LDK takes for a feerate.
+fn sat_per_kw(btc_per_kvb: f64) -> u32 {
+    unbounded_sat_per_kw(btc_per_kvb).clamp(FEERATE_FLOOR_SATS_PER_KW, CEILING_SAT_PER_KW)
+}
+
 /// bitcoind's feerates are BTC per 1,000 virtual bytes, that is per 4,000 weight units. What is
 /// no amount of money counts as nothing.
-fn sat_per_kw(btc_per_kvb: f64) -> u32 {
+fn unbounded_sat_per_kw(btc_per_kvb: f64) -> u32 {
     let sat_per_kvb = Amount::from_btc(btc_per_kvb).map_or(0, Amount::to_sat);
-    let rate = u32::try_from(sat_per_kvb.div_ceil(4)).unwrap_or(u32::MAX);
-    rate.clamp(FEERATE_FLOOR_SATS_PER_KW, CEILING_SAT_PER_KW)
+    u32::try_from(sat_per_kvb.div_ceil(4)).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! Payments that cannot be, and what is said of them.
 
+use sponte_engine::backend::{Admin, SendCoins};
 use sponte_engine::commit::{PaymentRow, State};
-use sponte_proto::{Msat, Record};
+use sponte_proto::{Msat, Record, Sat};
 use sponte_testkit::{Net, TestNode, until};
 
 fn code(row: &PaymentRow) -> &str {
@@ -94,4 +95,23 @@ async fn a_peer_opens_so_many_channels_and_no_more() {
     alice.open(&bob, 500_000, false).await.expect("the first is welcome");
     let refused = alice.open(&bob, 500_000, false).await.expect_err("the second is one too many");
     assert!(format!("{refused:?}").contains("accepts 1 channels of a peer"), "{refused:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_withdrawal_that_nobody_would_relay_keeps_its_coins() {
+    let net = Net::start().await;
+    let alice = net.node("alice").await;
+    net.fund(&alice, 1_000_000).await;
+    let before = alice.balance().await;
+    let address = alice.address().await;
+    let send = async |rate| {
+        let (address, fee_per_kvb) = (address.clone(), Sat::new(rate));
+        let coins = SendCoins { address, amount: Sat::new(50_000), fee_per_kvb };
+        alice.handle().admin(move |reply| Admin::SendCoins(coins, reply)).await
+    };
+    let refusal = send(996).await.expect_err("below the mempool's minimum");
+    assert!(refusal.to_string().contains("below 1 sat per vbyte"), "{refusal}");
+    assert_eq!(alice.balance().await, before);
+    send(1_000).await.expect("at the mempool's minimum");
+    net.mempool_holds(1).await;
 }
