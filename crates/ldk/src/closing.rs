@@ -7,6 +7,7 @@ use crate::persist::Persister;
 use bitcoin::{OutPoint, Transaction};
 use lightning::chain::channelmonitor::{ANTI_REORG_DELAY, Balance};
 use lightning::events::{ClosureReason, Event, FundingInfo};
+use lightning::ln::types::ChannelId as LdkChannelId;
 use lightning::sign::SpendableOutputDescriptor;
 use lightning::util::sweep::{OutputSpendStatus, TrackedSpendableOutput};
 use serde_json::{Value, json};
@@ -173,8 +174,14 @@ impl Ldk {
         let message = format!("the channel was not opened: {reason}");
         self.refuse_opening(user_channel_id, Refusal::new(RefusalKind::Unavailable, message));
         self.node.handler.forget(id);
-        let funded = channel_funding_txo.filter(|_| self.node.monitor.get_monitor(id).is_ok());
+        let funded = channel_funding_txo.filter(|funding| self.has_monitor(id, funding));
         let ours = funded.is_some_and(|funding| self.our_fundings.remove(&funding.txid));
+        if let (Some(funding), Some(peer), false) = (funded, counterparty_node_id, ours)
+            && !self.fundings.contains_key(&funding.into_bitcoin_outpoint())
+        {
+            // Its `ChannelPending` waited for the first monitor, and will not come any more.
+            self.pending_unbooked.insert(id, peer);
+        }
         self.book_late(id, channel_capacity_sats, last_local_balance_msat, ours);
         let Some(funding) = funded else { return };
         let (channel, peer) = (channel_id(id), counterparty_node_id.map(|peer| node_id(&peer)));
@@ -190,6 +197,14 @@ impl Ldk {
         };
         self.closing.put(channel, closing, &self.node.persister);
         self.events.push(BackendEvent::ChannelClosed { channel, peer, reason });
+    }
+
+    /// Whether a closed channel got as far as its first monitor. LDK queues that until the seal; it
+    /// has queued one of a channel that a peer funds whose funding it tells, if anything.
+    fn has_monitor(&self, id: LdkChannelId, funding: &lightning::chain::transaction::OutPoint) -> bool {
+        let theirs = !self.our_fundings.contains(&funding.txid);
+        self.node.monitor.get_monitor(id).is_ok()
+            || (theirs && self.node.monitor.pending_operation_count() > 0)
     }
 
     /// A channel that never was.
@@ -231,13 +246,18 @@ impl Ldk {
     pub(crate) fn resolve_closed(&mut self) {
         let tracked = self.node.sweeper.tracked_spendable_outputs();
         let height = self.node.manager.current_best_block().height;
+        // One without a monitor may have it in the queue.
+        let all_known = self.node.monitor.pending_operation_count() == 0;
+        let known = |id| all_known || self.node.monitor.get_monitor(ldk_channel_id(id)).is_ok();
         let done: Vec<ChannelId> = self
             .closing
             .0
             .keys()
             .copied()
             .filter(|id| {
-                self.claimable(*id).is_empty() && outputs_of(&tracked, *id).all(|o| buried(o, height))
+                self.claimable(*id).is_empty()
+                    && outputs_of(&tracked, *id).all(|o| buried(o, height))
+                    && known(*id)
             })
             .collect();
         for id in done {

@@ -116,7 +116,7 @@ pub struct Ldk {
     pub(crate) peers: PeerBook,
     pub(crate) recovery: Recovery,
     pub(crate) opens: BTreeMap<u128, Opening>,
-    /// Channels whose `ChannelPending` came after they closed.
+    /// Channels whose `ChannelPending` came after they closed, or will never come.
     pub(crate) pending_unbooked: HashMap<lightning::ln::types::ChannelId, PublicKey>,
     /// Fundings of ours whose channels are not pending yet.
     pub(crate) our_fundings: HashSet<bitcoin::Txid>,
