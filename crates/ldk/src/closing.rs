@@ -39,9 +39,14 @@ impl ClosingBook {
     /// The namespace of the stored entries.
     pub(crate) const NAMESPACE: &str = CLOSING;
 
-    pub(crate) fn load(entries: &[(String, Vec<u8>)]) -> ClosingBook {
-        let read = |(id, bytes): &(String, Vec<u8>)| Some((id.parse().ok()?, Closing::decode(bytes)?));
-        ClosingBook(entries.iter().filter_map(read).collect())
+    /// From what was stored; `tip` is the height for what was stored without one.
+    ///
+    /// # Errors
+    /// The key of an entry that makes no sense: without it a channel would never resolve.
+    pub(crate) fn load(entries: &[(String, Vec<u8>)], tip: u32) -> Result<ClosingBook, String> {
+        let read = |(id, bytes): &(String, Vec<u8>)| Some((id.parse().ok()?, Closing::decode(bytes, tip)?));
+        let closings = entries.iter().map(|entry| read(entry).ok_or_else(|| entry.0.clone()));
+        closings.collect::<Result<_, _>>().map(ClosingBook)
     }
 
     pub(crate) fn knows(&self, id: ChannelId) -> bool {
@@ -85,19 +90,29 @@ impl Closing {
         .into_bytes()
     }
 
-    fn decode(bytes: &[u8]) -> Option<Closing> {
+    fn decode(bytes: &[u8], tip: u32) -> Option<Closing> {
         let value: Value = serde_json::from_slice(bytes).ok()?;
-        let funding = value["funding"].as_array().and_then(|pair| {
-            Some((pair.first()?.as_str()?.parse().ok()?, u32::try_from(pair.get(1)?.as_u64()?).ok()?))
-        });
-        let txids = value["txids"].as_array()?.iter().filter_map(|txid| txid.as_str()?.parse().ok());
+        let number = |value: &Value| u32::try_from(value.as_u64()?).ok();
+        let funding = match &value["funding"] {
+            Value::Null => None,
+            pair => Some((pair[0].as_str()?.parse().ok()?, number(&pair[1])?)),
+        };
+        let peer = match &value["peer"] {
+            Value::Null => None,
+            peer => Some(peer.as_str()?.parse().ok()?),
+        };
+        let height = match &value["height"] {
+            Value::Null => tip,
+            height => number(height)?,
+        };
+        let txids = value["txids"].as_array()?.iter().map(|txid| txid.as_str()?.parse().ok());
         Some(Closing {
-            peer: value["peer"].as_str().and_then(|peer| peer.parse().ok()),
+            peer,
             value: Sat::new(value["value_sat"].as_u64()?)?,
             funding,
             reason: value["reason"].as_str()?.to_owned(),
-            height: u32::try_from(value["height"].as_u64()?).ok()?,
-            txids: txids.collect(),
+            height,
+            txids: txids.collect::<Option<_>>()?,
         })
     }
 }
@@ -428,8 +443,29 @@ mod tests {
             height: 9,
             txids: vec![Txid::from_bytes([4; 32])],
         };
-        assert_eq!(Closing::decode(&closing.encode()), Some(closing));
-        assert_eq!(Closing::decode(b"{}"), None);
-        assert_eq!(Closing::decode(b"\xff"), None);
+        assert_eq!(Closing::decode(&closing.encode(), 5), Some(closing.clone()));
+        let bare = Closing { peer: None, funding: None, ..closing };
+        assert_eq!(Closing::decode(&bare.encode(), 5), Some(bare));
+    }
+
+    #[test]
+    fn only_a_missing_height_is_made_up() {
+        let id = ChannelId::from_bytes([7; 32]).to_string();
+        let load = |key: &str, bytes: &str| ClosingBook::load(&[(key.into(), bytes.into())], 5);
+        let old = r#"{"value_sat":1,"reason":"","txids":[]}"#;
+        let book = load(&id, old).unwrap();
+        assert!(book.0.values().all(|closing| closing.height == 5) && book.0.len() == 1);
+        let damaged = [
+            "{}",
+            "\u{ff}",
+            r#"{"value_sat":1,"reason":"","txids":["x"]}"#,
+            r#"{"value_sat":1,"reason":"","txids":[],"height":"9"}"#,
+            r#"{"value_sat":1,"reason":"","txids":[],"peer":"x"}"#,
+            r#"{"value_sat":1,"reason":"","txids":[],"funding":[]}"#,
+        ];
+        for bytes in damaged {
+            assert_eq!(load(&id, bytes).err(), Some(id.clone()), "{bytes}");
+        }
+        assert_eq!(load("x", old).err(), Some("x".into()));
     }
 }

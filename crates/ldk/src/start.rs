@@ -157,6 +157,9 @@ impl Ldk {
         let announce = announced(&config)?;
         let chain = connect(&config)?;
         let tip = chain.best_tip()?;
+        let peers = PeerBook::load(&stored.take(PeerBook::NAMESPACE));
+        let closing = ClosingBook::load(&stored.take(ClosingBook::NAMESPACE), tip.height)
+            .map_err(|key| unreadable("closed channel", key))?;
         let cooperative = CooperativeCloses::load(&stored.take(CooperativeCloses::NAMESPACE))
             .map_err(|key| unreadable("cooperative close", key))?;
         let state: HashMap<String, Vec<u8>> = stored.take(STATE).into_iter().collect();
@@ -177,11 +180,11 @@ impl Ldk {
             feed: None,
             status: chain_source.status(),
             recovery,
-            peers: PeerBook::load(&stored.take(PeerBook::NAMESPACE)),
+            peers,
             opens: BTreeMap::new(),
             pending_unbooked: HashMap::new(),
             our_fundings: HashSet::new(),
-            closing: ClosingBook::load(&stored.take(ClosingBook::NAMESPACE)),
+            closing,
             cooperative,
             bumps: Bumps::default(),
             fundings,
