@@ -8,7 +8,8 @@ use bitcoin::secp256k1::{PublicKey, Secp256k1, Signing, Verification};
 use lightning::blinded_path::payment::{BlindedPaymentPath, ReceiveTlvs};
 use lightning::ln::channel_state::ChannelDetails;
 use lightning::ln::channelmanager::PaymentId;
-use lightning::routing::router::{self, InFlightHtlcs, Route, RouteParameters};
+use lightning::ln::types::ChannelId;
+use lightning::routing::router::{self, InFlightHtlcs, Path, Route, RouteParameters};
 use lightning::sign::ReceiveAuthKey;
 use lightning::types::payment::PaymentHash;
 use std::sync::Mutex;
@@ -16,7 +17,14 @@ use std::sync::Mutex;
 /// The router that `ChannelManager` has.
 pub struct Router {
     finder: PathFinder,
-    last: Mutex<Option<(PaymentId, Route)>>,
+    last: Mutex<Option<(PaymentId, Given)>>,
+}
+
+/// A route, and the channels of ours with which its paths begin. A channel may be closed as soon as
+/// the route is given, and then be listed no more.
+pub(crate) struct Given {
+    pub route: Route,
+    pub channels: Vec<ChannelId>,
 }
 
 impl Router {
@@ -25,9 +33,9 @@ impl Router {
     }
 
     /// The route last given to this payment. Empties the memory.
-    pub(crate) fn take_route(&self, payment: PaymentId) -> Option<Route> {
+    pub(crate) fn take_route(&self, payment: PaymentId) -> Option<Given> {
         let last = self.last.lock().expect("no panic while it is held").take();
-        last.filter(|(id, _)| *id == payment).map(|(_, route)| route)
+        last.filter(|(id, _)| *id == payment).map(|(_, given)| given)
     }
 }
 
@@ -52,7 +60,10 @@ impl router::Router for Router {
         id: PaymentId,
     ) -> Result<Route, &'static str> {
         let route = self.finder.find_route_with_id(payer, params, first_hops, inflight, hash, id)?;
-        *self.last.lock().expect("no panic while it is held") = Some((id, route.clone()));
+        let channels = first_channels(&route, first_hops.unwrap_or_default());
+        let channels = channels.ok_or("the route does not begin with a channel of ours")?;
+        let given = Given { route: route.clone(), channels };
+        *self.last.lock().expect("no panic while it is held") = Some((id, given));
         Ok(route)
     }
 
@@ -67,4 +78,14 @@ impl router::Router for Router {
     ) -> Result<Vec<BlindedPaymentPath>, ()> {
         self.finder.create_blinded_payment_paths(recipient, auth, first_hops, tlvs, amount_msat, secp)
     }
+}
+
+fn first_channels(route: &Route, first_hops: &[&ChannelDetails]) -> Option<Vec<ChannelId>> {
+    let channel = |path: &Path| {
+        let hop = path.hops.first()?;
+        let mut channels = first_hops.iter().filter(|channel| channel.counterparty.node_id == hop.pubkey);
+        let channel = channels.find(|c| c.get_outbound_payment_scid() == Some(hop.short_channel_id))?;
+        Some(channel.channel_id)
+    };
+    route.paths.iter().map(channel).collect()
 }

@@ -11,7 +11,7 @@ use lightning::ln::outbound_payment::{
 use lightning::routing::gossip;
 use lightning::routing::router::{InFlightHtlcs, Path, PaymentParameters, RouteParameters, Router as _};
 use sponte_engine::backend::{BackendEvent, Send, SendFailure, SentPart};
-use sponte_proto::{ChannelId, Msat};
+use sponte_proto::Msat;
 
 impl Ldk {
     /// Gives one attempt to LDK. What comes of it follows in the same step.
@@ -43,9 +43,12 @@ impl Ldk {
             params.clone(),
             Retry::Attempts(0),
         );
-        let route = self.node.router.take_route(id);
-        match (sent, route) {
-            (Ok(_), Some(route)) => Ok(route.paths.iter().map(|path| self.sent_part(path)).collect()),
+        let given = self.node.router.take_route(id);
+        match (sent, given) {
+            (Ok(_), Some(given)) => {
+                let parts = given.route.paths.iter().zip(given.channels);
+                Ok(parts.map(|(path, channel)| sent_part(path, channel)).collect())
+            }
             // LDK accepts a payment only with a route that it asked the router for.
             (Ok(_), None) => Ok(vec![]),
             (Err(RetryableSendFailure::OnionPacketSizeExceeded), _) => Err(SendFailure::RecordsTooLarge),
@@ -124,18 +127,14 @@ impl Ldk {
         self.in_graph(node)
             || self.node.manager.list_channels().iter().any(|c| c.counterparty.node_id == *node)
     }
+}
 
-    fn sent_part(&self, path: &Path) -> SentPart {
-        let first = path.hops.first().map(|hop| hop.short_channel_id);
-        let channels = self.node.manager.list_channels();
-        let channel = channels.iter().find(|c| first.is_some() && c.get_outbound_payment_scid() == first);
-        SentPart {
-            // The route began with one of the channels that are listed.
-            channel: channel.map_or(ChannelId::from_bytes([0; 32]), |c| channel_id(c.channel_id)),
-            amount: msat(path.final_value_msat()),
-            fee: msat(path.fee_msat()),
-            route: path.hops.iter().map(|hop| node_id(&hop.pubkey)).collect(),
-        }
+fn sent_part(path: &Path, channel: lightning::ln::types::ChannelId) -> SentPart {
+    SentPart {
+        channel: channel_id(channel),
+        amount: msat(path.final_value_msat()),
+        fee: msat(path.fee_msat()),
+        route: path.hops.iter().map(|hop| node_id(&hop.pubkey)).collect(),
     }
 }
 
