@@ -202,7 +202,7 @@ fn the_text_that_fits_is_the_longest_that_builds() {
     // From a signed message down to the text alone, which is replaced.
     last.custom_records = whatsat::sign(&secp, &key(1), &id(2), 0, "too short");
     for hops in [1usize, 2, 3, 6, 20] {
-        let forwards = alloc::vec![forward.clone(); hops - 1];
+        let forwards = alloc::vec![forward; hops - 1];
         let room = route_text_room(&forwards, &last).expect("there is room");
         let build = |text: usize| {
             let mut last = last.clone();
