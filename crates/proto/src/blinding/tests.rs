@@ -249,6 +249,28 @@ fn limits_of_a_path() {
 }
 
 #[test]
+fn where_a_hop_forwards_to() {
+    let relay = PaymentRelay {
+        cltv_expiry_delta: CltvExpiryDelta::new(1),
+        fee_proportional_millionths: 2,
+        fee_base_msat: 3,
+    };
+    let scid = Some(crate::ShortChannelId::new(1));
+    let node = Some(public_key(&vector_file!("route_blinding")["first_node_id"]));
+    for (short_channel_id, next_node_id, payment_relay, expected) in [
+        (scid, None, Some(relay), Ok(relay)),
+        (None, node, Some(relay), Ok(relay)),
+        (scid, node, Some(relay), Err(RecipientDataError::Relay)),
+        (None, None, Some(relay), Err(RecipientDataError::Relay)),
+        (scid, None, None, Err(RecipientDataError::Relay)),
+    ] {
+        let data =
+            RecipientData { short_channel_id, next_node_id, payment_relay, ..RecipientData::default() };
+        assert_eq!(data.relay(), expected);
+    }
+}
+
+#[test]
 fn fees_that_exceed_the_wire() {
     let relay = PaymentRelay {
         cltv_expiry_delta: CltvExpiryDelta::new(40_000),

@@ -195,6 +195,8 @@ fn what_cannot_be_read() {
     assert_eq!(refused, Err(FailurePacketError::TooLong(65_536)));
     assert_eq!(FulfillmentPayload::create(&secrets[0], &long).err(), Some(FulfillmentError::TooLong(65_552)));
     let most = FulfillmentPayload::create(&secrets[0], &vec![0; 32_752]).expect("just fits");
+    let one_more = FulfillmentPayload::create(&secrets[0], &vec![0; 32_753]);
+    assert_eq!(one_more, Err(FulfillmentError::TooLong(32_769)));
     assert_eq!(most.as_bytes().len(), FULFILLMENT_MAX);
     assert_eq!(FulfillmentPayload::decode(&vec![0; 32_769]), Err(FulfillmentError::TooLong(32_769)));
 }
@@ -253,6 +255,21 @@ proptest! {
         let report = decode_failure(&secrets, &FailurePacket::from_bytes(bytes), Some(&data));
         prop_assert_eq!(report.failure, Err(UndecodableFailure::Unauthenticated));
         prop_assert_eq!(report.unattributed, Some(0));
+    }
+
+    #[test]
+    fn a_flipped_bit_in_any_hold_time_is_blamed_on_the_nearest(
+        secrets in any_route(),
+        at: prop::sample::Index,
+        bit in 0u8..8,
+    ) {
+        let (packet, data) = fail_at(&secrets, secrets.len() - 1, &Failure::MppTimeout.encode());
+        let mut bytes = *data.as_bytes();
+        bytes[at.index(4 * secrets.len())] ^= 1 << bit;
+        let data = AttributionData::decode(&bytes).expect("as long");
+        let report = decode_failure(&secrets, &packet, Some(&data));
+        prop_assert!(report.failure.is_ok());
+        prop_assert_eq!((report.hold_times, report.unattributed), (vec![], Some(0)));
     }
 
     #[test]

@@ -160,14 +160,14 @@ fn sealed(secp: &Secp256k1<All>, key: &SecretKey, content: &[u8]) -> OnionPacket
 fn lengths_that_a_payload_cannot_have() {
     let secp = Secp256k1::new();
     let key = SecretKey::from_slice(&[5; 32]).expect("a key");
-    let lengths: [&[u8]; 6] = [&[0], &[1], &[0xfd, 0, 9], &[69], &[0xfd, 1, 0], &[0xff; 9]];
+    let lengths: [&[u8]; 6] = [&[0], &[1], &[0xfd, 0, 9], &[68], &[0xfd, 1, 0], &[0xff; 9]];
     for length in lengths {
         let peeled = peel(&secp, &key, &sealed(&secp, &key, length), &[]);
         assert_eq!(peeled.err(), Some(PeelError::PayloadLength), "{length:?}");
     }
-    // 66 bytes of payload, their length and the HMAC take 99 of 100.
-    let longest = peel(&secp, &key, &sealed(&secp, &key, &[66]), &[]).expect("fits");
-    assert_eq!(longest.payload.len(), 66);
+    // 67 bytes of payload, their length and the HMAC take all 100.
+    let longest = peel(&secp, &key, &sealed(&secp, &key, &[67]), &[]).expect("fits");
+    assert_eq!(longest.payload.len(), 67);
     let shortest = peel(&secp, &key, &sealed(&secp, &key, &[2]), &[]).expect("good");
     assert_eq!(shortest.payload.len(), 2);
 }
@@ -191,6 +191,19 @@ fn versions_and_keys_are_refused_before_the_hmac() {
     let version = PeelError::Version(1).failure(&other);
     assert_eq!(version, Failure::InvalidOnionVersion { sha256_of_onion });
     assert_eq!(PeelError::PayloadLength.failure(&other).encode(), [0x40, 0x16, 0, 0, 0]);
+}
+
+#[test]
+fn a_resealed_payload_may_take_all_of_a_packet() {
+    let secp = Secp256k1::new();
+    let key = SecretKey::from_slice(&[5; 32]).expect("a key");
+    let packet = sealed(&secp, &key, &[2, 0, 0]);
+    let secret = SharedSecret::new(packet.point().expect("a point"), &key);
+    let resealed = reseal(&secret, &packet, &[9; 67], &[]).expect("100 bytes with length and HMAC");
+    let peeled = peel(&secp, &key, &resealed, &[]).expect("ours");
+    assert_eq!(peeled.payload[..], [9; 67]);
+    let one_more = reseal(&secret, &packet, &[9; 68], &[]);
+    assert_eq!(one_more, Err(ResealError::TooLarge { needed: 101, size: 100 }));
 }
 
 fn keys(seeds: &[u8]) -> Vec<SecretKey> {
