@@ -21,7 +21,7 @@ const PAYERS: usize = 60;
 const MOST_MSAT: u64 = 20_000_000;
 /// Disks that tell what was synced. Under the slow one much waits for a commit; under the fast one
 /// a kill often falls between the write and its sync, and there is something to cut.
-const TROUBLE: [&str; 2] = ["slow-ms=40,mark-synced", "mark-synced"];
+pub const TROUBLE: [&str; 2] = ["slow-ms=40,mark-synced", "mark-synced"];
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes many minutes: run before a release, see main.rs"]
@@ -59,7 +59,7 @@ impl Storm {
     pub async fn rage(&self, world: &mut World, random: &mut Random) -> Outcome<Report> {
         for at in 0..world.nodes.len() {
             world.nodes[at].kill().await;
-            world.restart(at, self.trouble(random)).await?;
+            world.restart(at, random.one_of(self.failpoints)).await?;
         }
         world.usable().await?;
         let enough = Arc::new(AtomicBool::new(false));
@@ -104,17 +104,13 @@ impl Storm {
             bytes += world.cut(*victim, random)?;
         }
         for victim in &victims {
-            world.restart(*victim, self.trouble(random)).await?;
+            world.restart(*victim, random.one_of(self.failpoints)).await?;
         }
         // Sometimes the next blow comes before they have found each other.
         if !random.one_in(4) {
             world.usable().await?;
         }
         Ok((victims.len() as u64, bytes))
-    }
-
-    fn trouble(&self, random: &mut Random) -> &'static str {
-        self.failpoints[random.index(self.failpoints.len())]
     }
 
     /// Payments in all directions, one after the other by each payer, until it is enough.

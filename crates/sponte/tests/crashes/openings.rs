@@ -7,6 +7,7 @@
 //! `SPONTE_CRASH_OPENINGS` sets another number.
 
 use crate::checks;
+use crate::long::TROUBLE;
 use crate::node::{Started, client};
 use crate::random::{Random, setting};
 use crate::until::{GLANCE, Outcome, PATIENCE, until};
@@ -24,7 +25,6 @@ const FIRST_SAT: u64 = 200_000;
 const PUSH: Msat = Msat::new(50_000_123).expect("below the supply");
 /// What lies so deep counts as final.
 const DEEP: u32 = 6;
-const TROUBLE: &str = "slow-ms=40,mark-synced";
 /// Commits count from the start of the process; an opening never takes so many.
 const MOST: u64 = 100;
 /// Blocks after which a closed channel whose funding was never seen is given up.
@@ -86,7 +86,7 @@ struct Opening {
 async fn openings_with_kills(world: &mut World, random: &mut Random, openings: u64) -> Outcome<Report> {
     for at in 0..world.nodes.len() {
         world.nodes[at].kill().await;
-        world.restart(at, TROUBLE).await?;
+        world.restart(at, random.one_of(&TROUBLE)).await?;
     }
     let mut report = Report { openings, ..Report::default() };
     let mut all = vec![];
@@ -233,7 +233,7 @@ async fn strike(
         world.mine(1 + random.range(0..8) as u32);
     }
     for victim in &victims {
-        world.restart(*victim, TROUBLE).await?;
+        world.restart(*victim, random.one_of(&TROUBLE)).await?;
     }
     if random.one_in(3) {
         world.mine(1);

@@ -44,6 +44,11 @@ impl Random {
         (self.next() % count as u64) as usize
     }
 
+    /// One of several words.
+    pub fn one_of(&mut self, words: &[&'static str]) -> &'static str {
+        words[self.index(words.len())]
+    }
+
     /// True once in so many times.
     pub fn one_in(&mut self, times: u64) -> bool {
         self.next().is_multiple_of(times)
