@@ -36,7 +36,7 @@ fuzz_target!(|data: &[u8]| {
     let mut shards: Vec<Shard> = children.iter().map(shard).collect();
     let total = Msat::from_sat(shards.len() as u64).expect("small");
     let preimages = reconstruct(&shards, total).expect("all shards are here");
-    assert!(preimages.iter().zip(&children).all(|(preimage, child)| *preimage == child.preimage()));
+    assert!(preimages.iter().zip(&children).all(|(preimage, child)| preimage == child.preimage()));
 
     let [at, byte, flip, ..] = rest else { return };
     let at = usize::from(*at) % shards.len();

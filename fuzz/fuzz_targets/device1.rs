@@ -31,6 +31,6 @@ fuzz_target!(|data: &[u8]| {
     let terms = terms(secret);
     if let Some(invoice) = device().invoice(channel.to_u64(), &terms) {
         let read = device().open(invoice.short_channel_id(), invoice.payment_secret());
-        assert_eq!(read, Ok((terms, invoice.preimage())));
+        assert_eq!(read, Ok((terms, invoice.preimage().clone())));
     }
 });

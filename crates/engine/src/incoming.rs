@@ -51,19 +51,19 @@ impl Incoming {
         if let Some(known) = self.by_hash.get(&claimable.hash).and_then(|id| self.payments.get(id)) {
             // A repeat. HTLCs of another set with a hash that is being claimed are left to the
             // backend, which fails them at their deadline: failing by hash would hit the claim.
-            if let (true, Some(preimage)) = (known.row.id == claimable.id, known.row.preimage) {
-                step.command(Command::Claim(claimable.hash, preimage));
+            if let (true, Some(preimage)) = (known.row.id == claimable.id, &known.row.preimage) {
+                step.command(Command::Claim(claimable.hash, preimage.clone()));
             }
             return;
         }
         let preimage = match &claimable.purpose {
-            Purpose::Keysend(preimage) if preimage.payment_hash() == claimable.hash => *preimage,
+            Purpose::Keysend(preimage) if preimage.opens(&claimable.hash) => preimage.clone(),
             Purpose::Keysend(_) | Purpose::Unknown => return step.command(Command::Fail(claimable.hash)),
         };
         if !accept || received_before || claimable.amount == Msat::ZERO {
             return step.command(Command::Fail(claimable.hash));
         }
-        let row = row(claimable, preimage, step.now);
+        let row = row(claimable, preimage.clone(), step.now);
         books.reserve(step, held(row.id, row.amount));
         step.changes.payments.push(row.clone());
         step.command(Command::Claim(claimable.hash, preimage));
@@ -129,7 +129,7 @@ impl Incoming {
             self.payments.iter().filter(|(_, payment)| payment.restored).map(|(id, _)| *id).collect();
         for id in restored {
             let Some(payment) = self.payments.get_mut(&id) else { continue };
-            match payment.row.preimage {
+            match payment.row.preimage.clone() {
                 Some(preimage) if held.contains(&payment.row.hash) => {
                     payment.restored = false;
                     step.command(Command::Claim(payment.row.hash, preimage));

@@ -9,7 +9,7 @@ use sponte_store::{AccountBalance, StoredEvent};
 /// A payment. Its preimage is a secret until it is settled.
 pub(crate) fn payment(row: &PaymentRow) -> api::Payment {
     let outgoing = row.direction == Direction::Out;
-    let preimage = row.preimage.filter(|_| row.state == State::Settled);
+    let preimage = row.preimage.as_ref().filter(|_| row.state == State::Settled);
     api::Payment {
         id: row.id,
         direction: direction(row.direction),

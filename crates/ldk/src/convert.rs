@@ -66,6 +66,6 @@ pub(crate) fn balance(channel: &ChannelDetails) -> Option<Msat> {
     Some(msat(ours))
 }
 
-pub(crate) fn ldk_preimage(preimage: sponte_proto::Preimage) -> lightning::types::payment::PaymentPreimage {
+pub(crate) fn ldk_preimage(preimage: &sponte_proto::Preimage) -> lightning::types::payment::PaymentPreimage {
     lightning::types::payment::PaymentPreimage(preimage.to_bytes())
 }

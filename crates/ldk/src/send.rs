@@ -35,7 +35,7 @@ impl Ldk {
         let records = RecipientCustomTlvs::new(records).map_err(|()| SendFailure::RecordsTooLarge)?;
         let onion = RecipientOnionFields::spontaneous_empty(send.amount.to_msat()).with_custom_tlvs(records);
         let id = PaymentId(send.attempt.to_bytes());
-        let preimage = ldk_preimage(send.preimage);
+        let preimage = ldk_preimage(&send.preimage);
         let sent = self.node.manager.send_spontaneous_payment(
             Some(preimage),
             onion,

@@ -52,7 +52,7 @@ impl Backend for Ldk {
             Command::Send(send) => self.send(&send),
             Command::Claim(_, preimage) => {
                 // Even record types pass: the ledger keeps all, and the engine has accepted.
-                self.node.manager.claim_funds_with_known_custom_tlvs(ldk_preimage(preimage));
+                self.node.manager.claim_funds_with_known_custom_tlvs(ldk_preimage(&preimage));
             }
             Command::Fail(hash) => self.node.manager.fail_htlc_backwards(&LdkHash(hash.to_bytes())),
         }

@@ -5,7 +5,7 @@ use bitcoin_hashes::{Hash as _, sha256};
 use core::fmt;
 use core::str::FromStr;
 use subtle::ConstantTimeEq as _;
-use zeroize::Zeroize;
+use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// Why a text is not the hex of such a value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -123,9 +123,8 @@ bytes32! {
 shown!(ChannelId);
 
 /// What claims an HTLC (BOLT 2, `payment_preimage`), 32 bytes. A secret until it is released: equality
-/// takes the same time for all values, and it never shows in `Debug`. A copy isn't wiped by itself;
-/// whoever holds one for long calls `zeroize`.
-#[derive(Clone, Copy, Eq)]
+/// takes the same time for all values, it never shows in `Debug`, and it is wiped when dropped.
+#[derive(Clone, Eq)]
 pub struct Preimage([u8; 32]);
 
 impl PartialEq for Preimage {
@@ -139,6 +138,14 @@ impl Zeroize for Preimage {
         self.0.zeroize();
     }
 }
+
+impl Drop for Preimage {
+    fn drop(&mut self) {
+        self.zeroize();
+    }
+}
+
+impl ZeroizeOnDrop for Preimage {}
 
 impl FromStr for Preimage {
     type Err = HexError;
@@ -160,8 +167,8 @@ impl Preimage {
         Preimage(bytes)
     }
 
-    /// Its bytes.
-    pub const fn to_bytes(self) -> [u8; 32] {
+    /// Its bytes. Whoever keeps the copy wipes it.
+    pub const fn to_bytes(&self) -> [u8; 32] {
         self.0
     }
 
@@ -277,7 +284,7 @@ mod tests {
         let hash = preimage.payment_hash();
         assert!(preimage.opens(&hash));
         for bit in 0..256 {
-            let (mut other, mut value) = (hash, preimage);
+            let (mut other, mut value) = (hash, preimage.clone());
             other.0[bit / 8] ^= 1 << (bit % 8);
             value.0[bit / 8] ^= 1 << (bit % 8);
             assert!(!preimage.opens(&other) && preimage != value);

@@ -101,7 +101,7 @@ fn payment(conn: &Connection, row: &PaymentRow) -> Result<(), StoreError> {
         Col(row.fee),
         Col(row.max_fee),
         Col(row.hash),
-        row.preimage.map(Col),
+        row.preimage.clone().map(Col),
         Col(&row.records),
         failure_code,
         failure_message,

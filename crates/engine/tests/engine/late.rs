@@ -27,7 +27,7 @@ fn a_failed_payment_becomes_paid() {
             rig = rig.restart();
         }
         rig.paid(&first);
-        assert_eq!((rig.state(id), rig.row(id).preimage), (State::Settled, Some(first.preimage)));
+        assert_eq!((rig.state(id), &rig.row(id).preimage), (State::Settled, &Some(first.preimage.clone())));
         assert_eq!(rig.ledger.posted(Account::Channel(channel(1))), -50_100);
         rig.ledger.check();
         assert!(rig.events().contains(&"anomaly"));
@@ -61,7 +61,7 @@ fn no_attempt_follows_one_that_is_pending_meanwhile() {
             rig.recover(&[second.attempt], &[]);
         }
         rig.failed(second.attempt, SendFailure::OnTheWay);
-        assert_eq!((rig.state(id), rig.row(id).preimage), (State::Settled, Some(first.preimage)));
+        assert_eq!((rig.state(id), &rig.row(id).preimage), (State::Settled, &Some(first.preimage.clone())));
         assert!(rig.commands.is_empty());
     }
 }

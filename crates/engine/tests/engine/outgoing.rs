@@ -19,7 +19,7 @@ fn a_payment_is_paid() {
     assert_eq!(rig.ledger.posted(Account::Channel(channel(1))), 0);
     rig.paid(&send);
     assert_eq!(rig.state(id), State::Settled);
-    assert_eq!((rig.row(id).fee, rig.row(id).preimage), (msat(100), Some(send.preimage)));
+    assert_eq!((rig.row(id).fee, &rig.row(id).preimage), (msat(100), &Some(send.preimage.clone())));
     assert_eq!(rig.ledger.posted(Account::Channel(channel(1))), -50_100);
     assert_eq!(rig.ledger.posted(Account::FeesPaid), 100);
     assert_eq!(rig.events(), ["payment_sent"]);
@@ -125,7 +125,7 @@ fn a_failure_on_the_way_is_followed_by_another_attempt_that_avoids_it() {
     rig.failed(first.attempt, SendFailure::OnTheWay);
     let second = rig.sent();
     assert_eq!(second.avoid, [77]);
-    assert_ne!((second.attempt, second.preimage), (first.attempt, first.preimage));
+    assert_ne!((second.attempt, &second.preimage), (first.attempt, &first.preimage));
     assert_eq!(rig.row(id).hash, second.preimage.payment_hash());
     assert_eq!(rig.ledger.pending(Account::InFlightOut), 0);
     rig.dispatched(second.attempt);

@@ -147,7 +147,7 @@ impl Rig {
     }
 
     pub fn paid(&mut self, send: &Send) {
-        let (attempt, preimage) = (send.attempt, send.preimage);
+        let (attempt, preimage) = (send.attempt, send.preimage.clone());
         self.event(BackendEvent::Sent { attempt, preimage, fee: msat(100) });
     }
 

@@ -179,7 +179,7 @@ impl Backend for Fake {
         self.dirty = true;
         match command {
             Command::Send(send) => {
-                self.attempts.insert(send.attempt, (send.preimage, false));
+                self.attempts.insert(send.attempt, (send.preimage.clone(), false));
                 self.kv.put("fake", send.attempt.to_string(), send.preimage.to_bytes().to_vec());
                 let part = SentPart {
                     channel: channel(1),
@@ -365,5 +365,5 @@ pub fn keysend(number: u8, byte: u8) -> Claimable {
 
 pub fn sent(send: &Send) -> BackendEvent {
     let fee = Msat::new(5).expect("small");
-    BackendEvent::Sent { attempt: send.attempt, preimage: send.preimage, fee }
+    BackendEvent::Sent { attempt: send.attempt, preimage: send.preimage.clone(), fee }
 }

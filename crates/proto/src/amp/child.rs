@@ -3,7 +3,6 @@
 use super::{AmpRecord, Root, SetId, Share};
 use crate::{PaymentHash, Preimage};
 use bitcoin_hashes::{Hash as _, HashEngine as _, sha256};
-use zeroize::Zeroize as _;
 
 /// A shard as its payer knows it.
 ///
@@ -35,8 +34,8 @@ impl Child {
     }
 
     /// What claims its HTLC.
-    pub const fn preimage(&self) -> Preimage {
-        self.preimage
+    pub const fn preimage(&self) -> &Preimage {
+        &self.preimage
     }
 
     /// What its HTLC is locked to.
@@ -47,12 +46,6 @@ impl Child {
     /// The record that its final payload carries.
     pub fn record(&self, set_id: SetId) -> AmpRecord {
         AmpRecord { root_share: self.share.clone(), set_id, child_index: self.child_index }
-    }
-}
-
-impl Drop for Child {
-    fn drop(&mut self) {
-        self.preimage.zeroize();
     }
 }
 

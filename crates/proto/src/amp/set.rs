@@ -181,7 +181,7 @@ mod tests {
             prop_assert_eq!(children.len(), order.len());
             let preimages = reconstruct(&shards(&order), total(order.len())).expect("all are here");
             for (child, preimage) in order.iter().zip(preimages) {
-                prop_assert_eq!(child.preimage(), preimage);
+                prop_assert_eq!(child.preimage(), &preimage);
                 prop_assert_eq!(child.payment_hash(), preimage.payment_hash());
             }
         }

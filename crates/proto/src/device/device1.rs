@@ -5,7 +5,6 @@ use crate::secret::secret32;
 use crate::{CltvExpiryDelta, Msat, PaymentSecret, Preimage, ShortChannelId};
 use secp256k1::{PublicKey, SecretKey};
 use subtle::ConstantTimeEq as _;
-use zeroize::Zeroize as _;
 
 const INDEX_BITS: u32 = 20;
 const COUNTER_BITS: u32 = 40;
@@ -180,15 +179,14 @@ impl Invoice {
     }
 
     /// What claims the payment.
-    pub const fn preimage(&self) -> Preimage {
-        self.preimage
+    pub const fn preimage(&self) -> &Preimage {
+        &self.preimage
     }
 }
 
 impl Drop for Invoice {
     fn drop(&mut self) {
         self.signing_key.non_secure_erase();
-        self.preimage.zeroize();
     }
 }
 

@@ -31,7 +31,7 @@
 //! // The node reads terms and preimage out of what the payer sends.
 //! let (read, preimage) = at_node.open(invoice.short_channel_id(), invoice.payment_secret())?;
 //! assert_eq!(read, terms);
-//! assert_eq!(preimage, invoice.preimage());
+//! assert_eq!(preimage, *invoice.preimage());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 

@@ -99,14 +99,14 @@ fn device1() {
         assert_eq!(*invoice.payment_secret(), PaymentSecret::from_bytes(array(&figures["payment_secret"])));
         assert_eq!(invoice.payment_secret().as_bytes()[..16], array::<16>(&figures["iv16"]));
         assert_eq!(invoice.payment_secret().as_bytes()[16..], array::<16>(&figures["enc16"]));
-        assert_eq!(invoice.preimage(), Preimage::from_bytes(array(&figures["preimage"])));
+        assert_eq!(*invoice.preimage(), Preimage::from_bytes(array(&figures["preimage"])));
         let hash = PaymentHash::from_bytes(array(&figures["payment_hash"]));
         assert!(invoice.preimage().opens(&hash));
-        assert_eq!(confirmation_code(&invoice.preimage()), figures["confirmation_code6"]);
+        assert_eq!(confirmation_code(invoice.preimage()), figures["confirmation_code6"]);
         check_invoice(figures, &payee, scid, hash, invoice.payment_secret());
 
         assert_eq!(Device1::index_of(scid), Some(index));
-        assert_eq!(at_node.open(scid, invoice.payment_secret()), Ok((terms, invoice.preimage())));
+        assert_eq!(at_node.open(scid, invoice.payment_secret()), Ok((terms, invoice.preimage().clone())));
         check_onion(figures, &at_node, scid, &hash);
     }
 }
@@ -166,7 +166,7 @@ proptest! {
         let device = device(index);
         let invoice = device.invoice(counter, &terms).expect("in range");
         let opened = device.open(invoice.short_channel_id(), invoice.payment_secret());
-        prop_assert_eq!(opened, Ok((terms, invoice.preimage())));
+        prop_assert_eq!(opened, Ok((terms, invoice.preimage().clone())));
     }
 
     #[test]
