@@ -25,7 +25,8 @@ pub struct PayRequest {
     /// No attempt starts after so many milliseconds, at most a day; a minute if it is not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_ms: Option<u64>,
-    /// How many attempts may leave; the node's own limit if it is not given.
+    /// How many attempts may be made, those that found no route included; the node's own limit if it
+    /// is not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_attempts: Option<u32>,
     /// A chat message: record 34349334.

@@ -33,10 +33,10 @@ pub(crate) fn of_attempt(why: &SendFailure, payment: &PaymentRow) -> Failure {
                  wait longer (--timeout)"
             ),
         ),
-        SendFailure::FeeLimitTooLow { cheapest } => failure(
-            "fee_limit_too_low",
-            format!("the cheapest route costs {cheapest}, the limit is {max_fee}: allow it with --max-fee"),
-        ),
+        SendFailure::FeeLimitTooLow { cheapest } => failure("fee_limit_too_low", {
+            let (cheapest, limit) = in_one_unit(*cheapest, *max_fee);
+            format!("the cheapest route costs {cheapest}, the limit is {limit}: allow it with --max-fee")
+        }),
         SendFailure::NoRoute { destination_known: false } => failure(
             "unknown_destination",
             format!(
@@ -79,6 +79,7 @@ pub(crate) fn on_the_way() -> Failure {
 }
 
 fn insufficient(amount: Msat, spendable: Msat) -> Failure {
+    let (amount, spendable) = in_one_unit(amount, spendable);
     failure(
         "insufficient_balance",
         format!(
@@ -86,6 +87,16 @@ fn insufficient(amount: Msat, spendable: Msat) -> Failure {
              for payments in flight"
         ),
     )
+}
+
+/// Two amounts that a reader compares: both in msat unless both are whole satoshis.
+fn in_one_unit(one: Msat, other: Msat) -> (String, String) {
+    let is_whole = |amount: Msat| amount.to_msat().is_multiple_of(1_000);
+    if is_whole(one) && is_whole(other) {
+        (one.to_string(), other.to_string())
+    } else {
+        (format!("{}msat", one.to_msat()), format!("{}msat", other.to_msat()))
+    }
 }
 
 fn no_route(payment: &PaymentRow) -> Failure {
@@ -151,6 +162,13 @@ mod tests {
                 "{message}"
             );
         }
+    }
+
+    #[test]
+    fn amounts_that_are_compared_have_one_unit() {
+        let spendable = Msat::new(3_500).expect("small");
+        let Failure { message, .. } = of_attempt(&SendFailure::InsufficientBalance { spendable }, &payment());
+        assert!(message.contains("3500msat, not 50000msat"), "{message}");
     }
 
     #[test]

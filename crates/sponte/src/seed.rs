@@ -55,7 +55,8 @@ pub fn missing(dir: &DataDir) -> Failure {
     Failure::new(
         Code::BadConfig,
         format!(
-            "the seed of this node is missing: put its words back into {}, or choose another --dir",
+            "the seed of this node is missing: put its words back into {}, or choose another --dir; if `sponte init` \
+             was interrupted before it showed the words, remove the folder and run it again",
             dir.seed().display()
         ),
     )

@@ -12,7 +12,7 @@ use sponte_proto::{Record, TEXT_RECORD};
 
 /// No attempt starts later, unless the request says otherwise.
 const TIMEOUT_MS: u64 = 60_000;
-/// So many attempts may leave, unless the request says otherwise.
+/// So many attempts may be made, unless the request says otherwise.
 const MAX_ATTEMPTS: u32 = 30;
 
 pub(crate) async fn pay(

@@ -24,7 +24,7 @@ pub enum ChainError {
     },
     /// bitcoind speaks for another chain than the one configured.
     #[error(
-        "bitcoind runs on chain \"{found}\", but \"{wanted}\" is configured: point to another bitcoind or change the network"
+        "bitcoind's chain is \"{found}\" (its own word), and this node needs \"{wanted}\": point to another bitcoind or change the network"
     )]
     WrongNetwork {
         /// The chain's name in its `getblockchaininfo`.

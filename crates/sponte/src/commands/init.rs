@@ -39,8 +39,8 @@ struct Made<'a> {
     birthday_height: Option<u32>,
 }
 
-/// The seed is written last: a folder with a seed is a whole node, and one without it can be
-/// made into one by the same command again.
+/// The seed is written last: a folder with a seed is a whole node. One without it and without a
+/// database can be made into one by the same command again; with a database it may be a lost one.
 pub fn execute(context: &Context, args: &InitArgs) -> CommandResult {
     let dir = &context.dir;
     if dir.is_initialised() {
