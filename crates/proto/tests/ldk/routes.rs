@@ -34,7 +34,19 @@ fn msat(msat: u64) -> Msat {
 }
 
 impl<'a> Payment<'a> {
+    /// One that fits into a packet: of twenty hops, not every one with many records does.
     fn random(random: &mut Random, nodes: &'a [Node]) -> Payment<'a> {
+        loop {
+            let payment = Payment::of_any_size(random, nodes);
+            // A length of up to 3 bytes before each payload, an HMAC of 32 behind it.
+            let sizes = payment.payloads.iter().map(|payload| 3 + encode(payload).len() + 32);
+            if sizes.sum::<usize>() <= PAYMENT_PAYLOADS {
+                return payment;
+            }
+        }
+    }
+
+    fn of_any_size(random: &mut Random, nodes: &'a [Node]) -> Payment<'a> {
         let length = if random.flip() { random.between(1, 20) } else { random.between(1, 4) } as usize;
         let last = length - 1;
         let first = random.between(0, (nodes.len() - length) as u64) as usize;

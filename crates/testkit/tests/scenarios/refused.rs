@@ -30,7 +30,10 @@ async fn no_route_fee_limit_and_balance_are_told_apart() {
     let id = alice.begin(request.clone()).await.expect("a sound request");
     let dear = alice.ended(id).await;
     assert_eq!(code(&dear), "fee_limit_too_low");
-    assert!(dear.failure.expect("it failed").message.contains("11sat"), "the cheapest route's fee is told");
+    assert!(
+        dear.failure.expect("it failed").message.contains("11000msat"),
+        "the cheapest route's fee is told"
+    );
 
     request.key.push('+');
     request.max_fee = Msat::new(11_000);
