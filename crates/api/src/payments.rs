@@ -131,10 +131,14 @@ words! {
     State {
         /// Neither paid nor failed yet.
         Pending = "pending",
+        /// To this node, complete, and a decision is waited for.
+        Held = "held",
         /// Irrevocably paid.
         Settled = "settled",
         /// Ended unpaid.
         Failed = "failed",
+        /// Held, then failed by this node.
+        Canceled = "canceled",
     }
 }
 
@@ -143,6 +147,14 @@ words! {
     Kind {
         /// bLIP-3.
         Keysend = "keysend",
+        /// bLIP-3 in many parts.
+        MppKeysend = "mpp-keysend",
+        /// Shards with a hash each, to an address that the sender chose.
+        Amp = "amp",
+        /// Shards with a hash each, to an invoice of the receiver.
+        AmpInvoice = "amp-invoice",
+        /// Derived from the secret that the sender shares with the receiver.
+        Ecdh = "ecdh",
     }
 }
 
@@ -173,9 +185,9 @@ pub struct Payment {
     /// What they may cost, if it is an outgoing one.
     #[serde(default, with = "json::msat_option", skip_serializing_if = "Option::is_none")]
     pub max_fee_msat: Option<Msat>,
-    /// The current attempt's hash, or the received one.
-    #[serde(with = "json::text")]
-    pub hash: PaymentHash,
+    /// The current attempt's hash, or the received one. AMP has one in each part, and none here.
+    #[serde(default, with = "json::text_option", skip_serializing_if = "Option::is_none")]
+    pub hash: Option<PaymentHash>,
     /// The proof, once it is settled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preimage_hex: Option<String>,
@@ -307,7 +319,7 @@ mod tests {
             amount_msat: Msat::from_sat(5).expect("small"),
             fee_msat: Msat::ZERO,
             max_fee_msat: None,
-            hash: PaymentHash::from_bytes([2; 32]),
+            hash: Some(PaymentHash::from_bytes([2; 32])),
             preimage_hex: None,
             records: vec![Record::new(34_349_334, b"hi")],
             failure: None,

@@ -5,10 +5,16 @@
 //! engine's rows are one commit, after which [`Backend::committed`] lets out what waited for
 //! it. Nothing here waits for the disk.
 
+mod receive;
+
+pub use receive::{
+    AmpInvoiceRequest, AmpShard, Claimable, Claimed, ClaimedPart, FailAs, Kinds, Purpose, ReceiveFailed,
+};
+
 use crate::commit::KvBatch;
 use sponte_proto::{
-    BlockHeight, ChannelId, CltvExpiry, CltvExpiryDelta, Msat, NodeId, PaymentHash, PaymentId, Preimage,
-    Records, Sat, Txid,
+    BlockHeight, ChannelId, CltvExpiryDelta, Msat, NodeId, PaymentHash, PaymentId, Preimage, Records, Sat,
+    Txid,
 };
 
 /// What the engine wants done. Given in the step that decided it.
@@ -16,10 +22,13 @@ use sponte_proto::{
 pub enum Command {
     /// Try to pay, once. Ends in [`BackendEvent::Sent`] or [`BackendEvent::AttemptFailed`].
     Send(Box<Send>),
-    /// Claim a payment. Ends in [`BackendEvent::Claimed`] or [`BackendEvent::ReceiveFailed`].
+    /// Claim all HTLCs of a [`Claimable`]. Ends in [`BackendEvent::Claimed`] or [`BackendEvent::ReceiveFailed`].
     Claim(PaymentHash, Preimage),
-    /// Fail a payment back as an unknown one. Ends in [`BackendEvent::ReceiveFailed`].
-    Fail(PaymentHash),
+    /// Fail all HTLCs that wait under a hash. Ends in [`BackendEvent::ReceiveFailed`]; nothing
+    /// happens to those that are being claimed.
+    Fail(PaymentHash, FailAs),
+    /// These kinds are on from now. Given before the start, and again whenever they change.
+    Accept(Kinds),
 }
 
 /// One attempt.
@@ -47,19 +56,15 @@ pub struct Send {
 /// otherwise.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BackendEvent {
-    /// A complete payment to us waits for [`Command::Claim`] or [`Command::Fail`]. Comes once;
-    /// after a crash before the commit of its step the sender's node retransmits.
+    /// HTLCs to us wait for [`Command::Claim`] or [`Command::Fail`]. Comes once; after a crash
+    /// before the commit of its step the sender's node retransmits.
     Claimable(Box<Claimable>),
-    /// A payment is claimed: every preimage is durable. Repeats at every start.
+    /// A [`Claimable`] is claimed: its preimage is durable. Repeats at every start.
     Claimed(Claimed),
-    /// HTLCs of a hash to us are failed, or going to be.
-    ReceiveFailed {
-        /// Which.
-        hash: PaymentHash,
-        /// Others with this hash are being claimed: those that failed came too late to be of
-        /// their set, and nothing is said of it.
-        claiming: bool,
-    },
+    /// HTLCs to us are failed, or going to be.
+    ReceiveFailed(ReceiveFailed),
+    /// A new tip, after all that the backend itself did at that height.
+    Block(BlockHeight),
     /// An attempt has left, or will with the commit of this step. Comes in the step of its
     /// [`Command::Send`].
     Dispatched {
@@ -122,56 +127,6 @@ pub enum BackendEvent {
     ChannelResolved(ChannelId),
     /// The wallet saw a transaction of ours, or its fate.
     WalletTx(WalletTx),
-}
-
-/// A payment that can be claimed or failed whole.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Claimable {
-    /// Unique for these HTLCs.
-    pub id: PaymentId,
-    /// What they are locked to.
-    pub hash: PaymentHash,
-    /// The sum that they carry.
-    pub amount: Msat,
-    /// The HTLCs' channels and amounts, as far as they are known before the claim.
-    pub channels: Vec<ChannelId>,
-    /// The height at which the backend fails them by itself.
-    pub claim_deadline: Option<BlockHeight>,
-    /// Custom records, without the keysend record.
-    pub records: Records,
-    /// What tells the kind.
-    pub purpose: Purpose,
-}
-
-/// What tells the kind of a [`Claimable`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Purpose {
-    /// bLIP-3: the sender gave the preimage.
-    Keysend(Preimage),
-    /// Something that this node never asked for and cannot claim.
-    Unknown,
-}
-
-/// A claimed payment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Claimed {
-    /// As in the [`Claimable`].
-    pub id: PaymentId,
-    /// What the HTLCs were locked to.
-    pub hash: PaymentHash,
-    /// Channel, amount and expiry of each.
-    pub parts: Vec<ClaimedPart>,
-}
-
-/// One claimed HTLC.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ClaimedPart {
-    /// Our channel.
-    pub channel: ChannelId,
-    /// What it carried.
-    pub amount: Msat,
-    /// When it would have expired.
-    pub expiry: CltvExpiry,
 }
 
 /// One HTLC of an attempt on its way.
@@ -309,6 +264,8 @@ pub struct Recovered {
     pub attempts: Vec<PaymentId>,
     /// Hashes of the HTLCs to us that it holds.
     pub inbound: Vec<PaymentHash>,
+    /// The tip.
+    pub height: BlockHeight,
 }
 
 /// A batch to write, and its number for [`Backend::committed`].
@@ -383,6 +340,8 @@ pub enum Admin {
     Peers(Reply<Vec<Peer>>),
     /// The wallet's coins.
     Balance(Reply<WalletBalance>),
+    /// Sign an AMP invoice; nothing is kept of it. Answers the invoice's text.
+    AmpInvoice(AmpInvoiceRequest, Reply<String>),
 }
 
 /// A channel to open.

@@ -3,6 +3,12 @@
 //! A [`ChangeSet`] is rows with explicit encodings; no engine type is ever serialised as such.
 //! A [`KvBatch`] is a backend's own business. One [`Transaction`] of both is one commit.
 
+mod receive;
+
+pub use receive::{
+    AmpInvoiceRow, AmpReceived, Counter, InvoiceState, PartClaim, Reason, Receipt, SettingRow, WaitingPart,
+};
+
 use sponte_proto::{ChannelId, Msat, NodeId, PaymentHash, PaymentId, Preimage, Records, Timestamp};
 
 /// One commit: all of it is durable, or nothing.
@@ -66,17 +72,35 @@ pub struct ChangeSet {
     pub settlements: Vec<Settlement>,
     /// Inserted in order, each under the next `seq`.
     pub events: Vec<EventRow>,
+    /// Inserted, or replaced by [`WaitingPart::claim`].
+    pub waiting: Vec<WaitingPart>,
+    /// Waiting parts that are deleted, after the inserts.
+    pub waited: Vec<PaymentId>,
+    /// Inserted, or replaced by [`AmpInvoiceRow::payment_addr`]; what was received stays.
+    pub amp_invoices: Vec<AmpInvoiceRow>,
+    /// Added to what the invoices have received.
+    pub amp_received: Vec<AmpReceived>,
+    /// Added to what was counted before.
+    pub counters: Vec<Counter>,
+    /// Inserted or replaced by [`SettingRow::key`], or deleted.
+    pub settings: Vec<SettingRow>,
 }
 
 impl ChangeSet {
+    /// How many rows there are to write.
+    pub fn rows(&self) -> usize {
+        let ChangeSet { payments, attempts, parts, transfers, settlements, events, .. } = self;
+        let ChangeSet { waiting, waited, amp_invoices, amp_received, counters, settings, .. } = self;
+        let sent = payments.len() + attempts.len() + parts.len();
+        let booked = transfers.len() + settlements.len() + events.len();
+        let waits = waiting.len() + waited.len();
+        let received = amp_invoices.len() + amp_received.len() + counters.len();
+        sent + booked + waits + received + settings.len()
+    }
+
     /// Whether there is nothing to write.
     pub fn is_empty(&self) -> bool {
-        self.payments.is_empty()
-            && self.attempts.is_empty()
-            && self.parts.is_empty()
-            && self.transfers.is_empty()
-            && self.settlements.is_empty()
-            && self.events.is_empty()
+        self.rows() == 0
     }
 
     /// Adds a later change set behind this one.
@@ -87,6 +111,12 @@ impl ChangeSet {
         self.transfers.extend(later.transfers);
         self.settlements.extend(later.settlements);
         self.events.extend(later.events);
+        self.waiting.extend(later.waiting);
+        self.waited.extend(later.waited);
+        self.amp_invoices.extend(later.amp_invoices);
+        self.amp_received.extend(later.amp_received);
+        self.counters.extend(later.counters);
+        self.settings.extend(later.settings);
     }
 }
 
@@ -104,10 +134,21 @@ pub enum Direction {
 pub enum State {
     /// Neither paid nor failed yet.
     Pending,
+    /// To us, complete, and its claim or failure is still to be decided.
+    Held,
     /// Irrevocably paid.
     Settled,
     /// Ended unpaid.
     Failed,
+    /// Held, then failed by us.
+    Canceled,
+}
+
+impl State {
+    /// Whether nothing more happens to it.
+    pub const fn has_ended(self) -> bool {
+        matches!(self, State::Settled | State::Failed | State::Canceled)
+    }
 }
 
 macro_rules! words {
@@ -125,16 +166,37 @@ macro_rules! words {
         }
     };
 }
+use words;
 
 words!(Direction { In = "in", Out = "out" });
-words!(State { Pending = "pending", Settled = "settled", Failed = "failed" });
-words!(Kind { Keysend = "keysend" });
+words!(State {
+    Pending = "pending",
+    Held = "held",
+    Settled = "settled",
+    Failed = "failed",
+    Canceled = "canceled",
+});
+words!(Kind {
+    Keysend = "keysend",
+    MppKeysend = "mpp-keysend",
+    Amp = "amp",
+    AmpInvoice = "amp-invoice",
+    Ecdh = "ecdh",
+});
 
 /// How a spontaneous payment carries its preimage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// bLIP-3.
     Keysend,
+    /// bLIP-3 in many parts.
+    MppKeysend,
+    /// Shards with a hash each, to an address that the sender chose.
+    Amp,
+    /// Shards with a hash each, to an invoice of the receiver.
+    AmpInvoice,
+    /// Derived from the secret that the sender shares with the receiver.
+    Ecdh,
 }
 
 /// A payment: the whole of what a caller asked for, or of what a sender gave.
@@ -158,15 +220,15 @@ pub struct PaymentRow {
     pub fee: Msat,
     /// The caller's limit on [`PaymentRow::fee`].
     pub max_fee: Msat,
-    /// The current attempt's, or the received one.
-    pub hash: PaymentHash,
-    /// Known once paid; of an incoming payment from the start.
+    /// The current attempt's, or the received one. AMP has one in each part, and none here.
+    pub hash: Option<PaymentHash>,
+    /// Known once paid; of an incoming payment from the start. AMP has one in each part.
     pub preimage: Option<Preimage>,
-    /// Custom records, without the keysend record.
+    /// Custom records, without those that tell the kind.
     pub records: Records,
     /// Why it failed: a word of the taxonomy and a sentence for people.
     pub failure: Option<Failure>,
-    /// No attempt starts after it.
+    /// No attempt starts after it; an incoming payment is held no longer.
     pub deadline: Timestamp,
     /// Attempts so far.
     pub attempts: u32,
@@ -176,6 +238,8 @@ pub struct PaymentRow {
     pub created_at: Timestamp,
     /// When the row last changed.
     pub updated_at: Timestamp,
+    /// What only incoming payments have.
+    pub receipt: Receipt,
 }
 
 /// Why a payment or an attempt failed.
@@ -210,7 +274,8 @@ pub struct AttemptRow {
     pub updated_at: Timestamp,
 }
 
-/// One HTLC of a payment.
+/// One HTLC of a payment; of an incoming one before its claim, all HTLCs that are claimed by one
+/// command, with the first one's channel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartRow {
     /// Whose part.
@@ -229,6 +294,8 @@ pub struct PartRow {
     pub state: State,
     /// The nodes that an outgoing part passes, the destination last.
     pub route: Vec<NodeId>,
+    /// What only incoming parts have.
+    pub claim: PartClaim,
 }
 
 /// An account of the books. The sum over all of them is zero at every commit.
@@ -244,6 +311,8 @@ pub enum Account {
     InFlightOut,
     /// Claimed, not yet in a channel's balance.
     HeldIn,
+    /// To us, and its claim is still to be decided.
+    Held,
     /// Routing fees that our payments cost.
     FeesPaid,
     /// Routing fees that others' payments brought; a credit, so it falls.
@@ -265,6 +334,7 @@ impl Account {
             Account::Channel(id) => format!("channel/{id}"),
             Account::InFlightOut => "in_flight_out".into(),
             Account::HeldIn => "held_in".into(),
+            Account::Held => "held".into(),
             Account::FeesPaid => "fees_paid".into(),
             Account::FeesEarned => "fees_earned".into(),
             Account::OnChainFees => "on_chain_fees".into(),
@@ -280,6 +350,7 @@ impl Account {
             "opening" => Account::Opening,
             "in_flight_out" => Account::InFlightOut,
             "held_in" => Account::HeldIn,
+            "held" => Account::Held,
             "fees_paid" => Account::FeesPaid,
             "fees_earned" => Account::FeesEarned,
             "on_chain_fees" => Account::OnChainFees,
@@ -352,14 +423,18 @@ pub struct EventRow {
 /// What the engine needs of the ledger to go on after a stop or a crash.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Snapshot {
-    /// Every payment that is pending, both directions.
+    /// Every payment that is pending or held, both directions.
     pub payments: Vec<PaymentRow>,
     /// The pending attempts of those.
     pub attempts: Vec<AttemptRow>,
-    /// The parts of those attempts, and of pending incoming payments.
+    /// The parts of those attempts, and of those incoming payments.
     pub parts: Vec<PartRow>,
     /// Posted balances of all channel accounts that are not zero, signed msat.
     pub channel_balances_msat: Vec<(ChannelId, i64)>,
+    /// All waiting parts, in the order of their arrival.
+    pub waiting: Vec<WaitingPart>,
+    /// All settings that were replaced.
+    pub settings: Vec<SettingRow>,
 }
 
 #[cfg(test)]
@@ -387,6 +462,7 @@ mod tests {
             Account::Opening,
             Account::InFlightOut,
             Account::HeldIn,
+            Account::Held,
             Account::FeesPaid,
             Account::FeesEarned,
             Account::OnChainFees,

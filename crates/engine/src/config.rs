@@ -1,5 +1,6 @@
 //! What an engine must be told once.
 
+use crate::receive::Receive;
 use sponte_proto::{CltvExpiryDelta, NodeId};
 use std::fmt;
 use zeroize::Zeroizing;
@@ -15,16 +16,16 @@ pub struct Config {
     pub node_id: NodeId,
     /// What ids and preimages are derived from.
     pub node_secret: NodeSecret,
-    /// Whether spontaneous payments are taken; if not, they are refused as unknown ones are.
-    pub accept_keysend: bool,
+    /// Which payments to us are taken, as long as nothing else is set at run time.
+    pub receive: Receive,
     /// Blocks between our tip and the final HTLC's expiry.
     pub final_cltv: CltvExpiryDelta,
 }
 
 impl Config {
-    /// Keysend is accepted, the final expiry is 144 blocks away.
+    /// All that [`Receive::default`] takes is taken, the final expiry is 144 blocks away.
     pub fn new(node_id: NodeId, node_secret: NodeSecret) -> Config {
-        Config { node_id, node_secret, accept_keysend: true, final_cltv: FINAL_CLTV }
+        Config { node_id, node_secret, receive: Receive::default(), final_cltv: FINAL_CLTV }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The engine: inputs to their handlers, outputs in order.
 
-use crate::backend::{BackendEvent, Recovered};
+use crate::backend::{BackendEvent, Command, Recovered};
 use crate::books::Books;
 use crate::commit::{Direction, Snapshot};
 use crate::config::Config;
@@ -8,7 +8,7 @@ use crate::derive;
 use crate::incoming::Incoming;
 use crate::input::{Fact, Input, Question};
 use crate::outgoing::Outgoing;
-use crate::output::Output;
+use crate::output::{Output, ReceiveError};
 use crate::step::Step;
 use sponte_proto::{ChannelId, PaymentId, Timestamp};
 use std::collections::VecDeque;
@@ -29,7 +29,7 @@ impl Engine {
     /// Goes on from what the ledger has. Payments that were pending wait for
     /// [`Input::Recovered`], or for the event that ends them.
     pub fn new(config: Config, snapshot: Snapshot) -> Engine {
-        let Snapshot { payments, attempts, parts, channel_balances_msat } = snapshot;
+        let Snapshot { payments, attempts, parts, channel_balances_msat, .. } = snapshot;
         let (incoming, outgoing): (Vec<_>, Vec<_>) =
             payments.into_iter().partition(|row| row.direction == Direction::In);
         Engine {
@@ -51,7 +51,7 @@ impl Engine {
                 (!self.incoming.contains(claimable.id)).then_some(asked)
             }
             BackendEvent::Claimed(claimed) => {
-                (!self.incoming.contains(claimed.id)).then_some(Question::Payment(claimed.id))
+                (!self.incoming.contains(claimed.id)).then_some(Question::Part(claimed.id))
             }
             BackendEvent::Sent { attempt, .. } => {
                 (!self.outgoing.awaits(*attempt)).then_some(Question::Attempt(*attempt))
@@ -74,6 +74,11 @@ impl Engine {
             Input::Pay(request, ticket, past) => {
                 self.outgoing.handle_pay(&self.config, &mut step, request, ticket, past);
             }
+            Input::Decide(_, _, ticket, _) => step.answer(ticket, Err(ReceiveError::UnknownPayment)),
+            Input::AmpInvoice(_, ticket) | Input::CancelAmpInvoice(_, ticket) => {
+                step.answer(ticket, Err(ReceiveError::UnknownInvoice));
+            }
+            Input::Receive(_, ticket) => step.answer(ticket, Err(ReceiveError::NoAmount)),
             Input::Recovered(recovered) => self.handle_recovered(&mut step, recovered),
             Input::Time => {
                 self.timeout = None;
@@ -105,15 +110,17 @@ impl Engine {
             BackendEvent::Claimable(claimable) => {
                 // Without the fact nobody knows that it is new, and a preimage is for one payment.
                 let before = fact != Fact::Received(false);
-                incoming.handle_claimable(books, step, &claimable, config.accept_keysend, before);
+                incoming.handle_claimable(books, step, &claimable, config.receive.kinds.keysend, before);
             }
             BackendEvent::Claimed(claimed) => {
-                let past = if let Fact::Payment(row) = fact { row.map(|row| *row) } else { None };
+                let past = if let Fact::Part(past) = fact { past.map(|past| past.payment) } else { None };
                 incoming.handle_claimed(books, step, &claimed, past);
             }
-            BackendEvent::ReceiveFailed { hash, claiming } => {
-                incoming.handle_receive_failed(books, step, hash, claiming);
+            BackendEvent::ReceiveFailed(failed) => {
+                let spared = failed.claiming || failed.waiting;
+                incoming.handle_receive_failed(books, step, failed.hash, spared);
             }
+            BackendEvent::Block(_) => {}
             BackendEvent::Dispatched { attempt, parts } => {
                 outgoing.handle_dispatched(books, step, attempt, &parts);
             }
@@ -139,7 +146,8 @@ impl Engine {
     }
 
     fn handle_recovered(&mut self, step: &mut Step, recovered: Recovered) {
-        let Recovered { attempts, inbound } = recovered;
+        let Recovered { attempts, inbound, height: _ } = recovered;
+        step.command(Command::Accept(self.config.receive.kinds));
         self.incoming.recover(&mut self.books, step, &inbound.into_iter().collect());
         self.outgoing.recover(&self.config, &mut self.books, step, &attempts.into_iter().collect());
     }

@@ -114,8 +114,8 @@ fn no_route(payment: &PaymentRow) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commit::{Direction, Kind, State};
-    use sponte_proto::{NodeId, PaymentHash, PaymentId, Records, Timestamp};
+    use crate::commit::{Direction, Kind, Receipt, State};
+    use sponte_proto::{NodeId, PaymentId, Records, Timestamp};
 
     fn payment() -> PaymentRow {
         PaymentRow {
@@ -128,7 +128,7 @@ mod tests {
             amount: Msat::from_sat(50).expect("small"),
             fee: Msat::ZERO,
             max_fee: Msat::from_sat(1).expect("small"),
-            hash: PaymentHash::from_bytes([0; 32]),
+            hash: None,
             preimage: None,
             records: Records::new(),
             failure: None,
@@ -137,6 +137,7 @@ mod tests {
             max_attempts: 1,
             created_at: Timestamp::default(),
             updated_at: Timestamp::default(),
+            receipt: Receipt::default(),
         }
     }
 

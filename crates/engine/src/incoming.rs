@@ -3,13 +3,34 @@
 //! A keysend payment is complete when the backend shows it. Its row, the reservation of its
 //! amount and the claim are one commit; its parts are known once it is claimed.
 
-use crate::backend::{Claimable, Claimed, Command, Purpose};
+use crate::backend::{AmpInvoiceRequest, Claimable, Claimed, Command, FailAs, Purpose};
 use crate::books::{Books, Entry};
-use crate::commit::{Account, Direction, Kind, PartRow, PaymentRow, State};
+use crate::commit::{Account, Direction, Kind, PartClaim, PartRow, PaymentRow, Receipt, State};
 use crate::failure;
+use crate::output::ReceiveError;
 use crate::step::{About, Step};
-use sponte_proto::{Msat, PaymentHash, PaymentId, Preimage, Timestamp};
+use sponte_proto::{ChannelId, Msat, PaymentHash, PaymentId, Preimage, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
+
+/// The longest description of an invoice: BOLT 11 has so many bytes for it (field `d`).
+pub const MAX_DESCRIPTION_BYTES: usize = 639;
+
+/// Whether an AMP invoice can be made.
+///
+/// # Errors
+/// Its description is too long, its amount is zero, or it would have expired.
+pub fn check_amp_invoice(request: &AmpInvoiceRequest) -> Result<(), ReceiveError> {
+    if request.description.len() > MAX_DESCRIPTION_BYTES {
+        return Err(ReceiveError::LongDescription);
+    }
+    if request.amount == Some(Msat::ZERO) {
+        return Err(ReceiveError::ZeroAmount);
+    }
+    if request.expires_at <= request.created_at {
+        return Err(ReceiveError::BadExpiry);
+    }
+    Ok(())
+}
 
 /// Incoming payments that are neither claimed nor failed yet.
 #[derive(Debug, Default)]
@@ -57,15 +78,16 @@ impl Incoming {
             return;
         }
         let preimage = match &claimable.purpose {
-            Purpose::Keysend(preimage) if preimage.opens(&claimable.hash) => preimage.clone(),
-            Purpose::Keysend(_) | Purpose::Unknown => return step.command(Command::Fail(claimable.hash)),
+            Purpose::Keysend { preimage, .. } if preimage.opens(&claimable.hash) => *preimage,
+            _ => return step.command(Command::Fail(claimable.hash, FailAs::Unknown)),
         };
         if !accept || received_before || claimable.amount == Msat::ZERO {
-            return step.command(Command::Fail(claimable.hash));
+            return step.command(Command::Fail(claimable.hash, FailAs::Unknown));
         }
         let row = row(claimable, preimage.clone(), step.now);
         books.reserve(step, held(row.id, row.amount));
         step.changes.payments.push(row.clone());
+        step.changes.parts.push(unclaimed(&row, State::Pending));
         step.command(Command::Claim(claimable.hash, preimage));
         self.insert(row, false);
     }
@@ -129,10 +151,10 @@ impl Incoming {
             self.payments.iter().filter(|(_, payment)| payment.restored).map(|(id, _)| *id).collect();
         for id in restored {
             let Some(payment) = self.payments.get_mut(&id) else { continue };
-            match payment.row.preimage.clone() {
-                Some(preimage) if held.contains(&payment.row.hash) => {
+            match payment.row.preimage {
+                Some(preimage) if held.contains(&preimage.payment_hash()) => {
                     payment.restored = false;
-                    step.command(Command::Claim(payment.row.hash, preimage));
+                    step.command(Command::Claim(preimage.payment_hash(), preimage));
                 }
                 _ => self.fail(books, step, id),
             }
@@ -143,6 +165,7 @@ impl Incoming {
         let Some(mut row) = self.remove(id) else { return };
         books.void(step, held(row.id, row.amount));
         row.state = State::Failed;
+        step.changes.parts.push(unclaimed(&row, State::Failed));
         let failure = failure::not_received();
         step.event("receive_failed", About::payment(row.id, row.amount), failure.message.clone());
         row.failure = Some(failure);
@@ -151,13 +174,15 @@ impl Incoming {
     }
 
     fn insert(&mut self, row: PaymentRow, restored: bool) {
-        self.by_hash.insert(row.hash, row.id);
+        if let Some(hash) = row.hash {
+            self.by_hash.insert(hash, row.id);
+        }
         self.payments.insert(row.id, Payment { row, restored });
     }
 
     fn remove(&mut self, id: PaymentId) -> Option<PaymentRow> {
         let Payment { row, .. } = self.payments.remove(&id)?;
-        self.by_hash.remove(&row.hash);
+        row.hash.and_then(|hash| self.by_hash.remove(&hash));
         Some(row)
     }
 }
@@ -173,7 +198,7 @@ fn row(claimable: &Claimable, preimage: Preimage, now: Timestamp) -> PaymentRow 
         amount: claimable.amount,
         fee: Msat::ZERO,
         max_fee: Msat::ZERO,
-        hash: claimable.hash,
+        hash: Some(claimable.hash),
         preimage: Some(preimage),
         records: claimable.records.clone(),
         failure: None,
@@ -182,6 +207,22 @@ fn row(claimable: &Claimable, preimage: Preimage, now: Timestamp) -> PaymentRow 
         max_attempts: 0,
         created_at: now,
         updated_at: now,
+        receipt: Receipt::default(),
+    }
+}
+
+/// The part of a payment whose channels are not known yet.
+fn unclaimed(row: &PaymentRow, state: State) -> PartRow {
+    PartRow {
+        payment: row.id,
+        attempt: 0,
+        number: 0,
+        channel: ChannelId::from_bytes([0; 32]),
+        amount: row.amount,
+        fee: Msat::ZERO,
+        state,
+        route: vec![],
+        claim: PartClaim { id: Some(row.id), hash: row.hash, preimage: row.preimage, expiry: None },
     }
 }
 
@@ -204,6 +245,7 @@ fn write_parts(books: &mut Books, step: &mut Step, claimed: &Claimed, payment: P
             fee: Msat::ZERO,
             state: State::Settled,
             route: vec![],
+            claim: PartClaim { id: Some(claimed.id), hash: Some(claimed.hash), ..PartClaim::default() },
         });
     }
 }

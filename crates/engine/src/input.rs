@@ -1,9 +1,11 @@
 //! What an engine is told.
 
 use crate::backend::{BackendEvent, Recovered};
-use crate::commit::{AttemptRow, PartRow, PaymentRow, TransferRow};
+use crate::commit::{AmpInvoiceRow, AttemptRow, PartRow, PaymentRow, TransferRow};
+use crate::receive::Receive;
 use crate::request::PayRequest;
-use sponte_proto::{PaymentHash, PaymentId};
+use sponte_proto::amp::SetId;
+use sponte_proto::{PaymentHash, PaymentId, PaymentSecret};
 
 /// What an engine is told.
 #[derive(Clone, Debug)]
@@ -14,6 +16,15 @@ pub enum Input {
     /// A caller wants to pay, and the ledger's payment of the
     /// [`Engine::payment_id`](crate::Engine::payment_id) of its key, whatever became of it.
     Pay(PayRequest, Ticket, Option<Box<PaymentRow>>),
+    /// A held payment is to be claimed or failed, and the ledger's payment of that id, whatever
+    /// became of it.
+    Decide(PaymentId, Decision, Ticket, Option<Box<PaymentRow>>),
+    /// An AMP invoice that the backend has signed. Its address must be random.
+    AmpInvoice(Box<AmpInvoiceRow>, Ticket),
+    /// An AMP invoice is never to be paid again: the ledger's row of it.
+    CancelAmpInvoice(Option<Box<AmpInvoiceRow>>, Ticket),
+    /// From now on other payments are taken; `None` for what the configuration says.
+    Receive(Option<Box<Receive>>, Ticket),
     /// What the backend still knows, once, after its buffered events and before it sends
     /// anything. Nothing that waited before the stop is tried again earlier.
     Recovered(Recovered),
@@ -22,7 +33,17 @@ pub enum Input {
     Time,
 }
 
-/// A caller who waits for an [`Output::Reply`](crate::Output::Reply).
+/// What becomes of a held payment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// It is claimed.
+    Settle,
+    /// It is failed.
+    Cancel,
+}
+
+/// A caller who waits for an [`Output::Reply`](crate::Output::Reply) or an
+/// [`Output::Answer`](crate::Output::Answer).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ticket(pub u64);
 
@@ -30,15 +51,30 @@ pub struct Ticket(pub u64);
 /// is handed in: the engine's memory holds only what is pending.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Question {
-    /// Is there an incoming payment with this hash that has not failed, or any with this id?
+    /// Is there an incoming part with this hash that has not failed, or any with this claim id?
     /// [`Fact::Received`]
     Received(PaymentHash, PaymentId),
-    /// The payment with this id. [`Fact::Payment`]
-    Payment(PaymentId),
+    /// What is known of an AMP set, and of a part of it. [`Fact::Amp`]
+    Amp(AmpQuestion),
+    /// The incoming part with this claim id, with its payment. [`Fact::Part`]
+    Part(PaymentId),
     /// The attempt with this id, with its payment and parts. [`Fact::Attempt`]
     Attempt(PaymentId),
     /// All transfers whose key starts with one of these. [`Fact::Transfers`]
     Transfers(Vec<String>),
+}
+
+/// What must be known of an AMP set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AmpQuestion {
+    /// To whom.
+    pub payment_addr: PaymentSecret,
+    /// Which set.
+    pub set_id: SetId,
+    /// As in [`Question::Received`].
+    pub hash: PaymentHash,
+    /// As in [`Question::Received`].
+    pub claim: PaymentId,
 }
 
 /// The answer to a [`Question`].
@@ -47,10 +83,12 @@ pub enum Fact {
     /// Nothing was asked.
     #[default]
     None,
-    /// Whether there is such a payment.
+    /// Whether there is such a part.
     Received(bool),
-    /// The payment, if there is one.
-    Payment(Option<Box<PaymentRow>>),
+    /// What is known of the set.
+    Amp(Box<AmpFact>),
+    /// The part, if there is one.
+    Part(Option<Box<PastPart>>),
     /// The attempt, if there is one.
     Attempt(Option<Box<PastAttempt>>),
     /// The transfers, in any order.
@@ -65,5 +103,27 @@ pub struct PastAttempt {
     /// The attempt.
     pub attempt: AttemptRow,
     /// Its parts, and no other attempt's.
+    pub parts: Vec<PartRow>,
+}
+
+/// What is known of an AMP set.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AmpFact {
+    /// The invoice with this address.
+    pub invoice: Option<AmpInvoiceRow>,
+    /// Whether there is any payment to this address.
+    pub address_paid: bool,
+    /// Whether there is one with this set id.
+    pub set_paid: bool,
+    /// As in [`Fact::Received`].
+    pub received: bool,
+}
+
+/// An incoming part that the engine has forgotten, as the ledger has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PastPart {
+    /// Whose part.
+    pub payment: PaymentRow,
+    /// All parts of that payment, in the order of their numbers.
     pub parts: Vec<PartRow>,
 }

@@ -48,6 +48,7 @@
 //!         Output::Timeout(at) => wake_at = Some(at),
 //!         // The answer may be seen only once `rows` are durable.
 //!         Output::Reply(ticket, answer) => assert!(ticket == Ticket(1) && answer.is_ok()),
+//!         Output::Answer(..) => unreachable!("nothing was asked about payments to us"),
 //!     }
 //! }
 //! assert_eq!((rows.payments.len(), rows.attempts.len(), sends), (1, 1, 1));
@@ -68,6 +69,7 @@ mod incoming;
 mod input;
 mod outgoing;
 mod output;
+mod receive;
 mod request;
 mod retry;
 mod step;
@@ -75,6 +77,8 @@ mod step;
 pub use config::{Config, NodeSecret};
 pub use engine::Engine;
 pub use fees::default_max_fee;
-pub use input::{Fact, Input, PastAttempt, Question, Ticket};
-pub use output::{Output, PayError};
+pub use incoming::{MAX_DESCRIPTION_BYTES, check_amp_invoice};
+pub use input::{AmpFact, AmpQuestion, Decision, Fact, Input, PastAttempt, PastPart, Question, Ticket};
+pub use output::{Output, PayError, ReceiveError};
+pub use receive::{Hold, Receive, Short};
 pub use request::{MAX_ATTEMPTS, MAX_KEY_LENGTH, MAX_RECORDS_BYTES, MAX_TIMEOUT_MS, PayRequest};

@@ -80,8 +80,8 @@ impl PayRequest {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commit::{Direction, Kind, State};
-    use sponte_proto::{PaymentHash, PaymentId, Record, Timestamp};
+    use crate::commit::{Direction, Kind, Receipt, State};
+    use sponte_proto::{PaymentId, Record, Timestamp};
 
     fn node(first: u8) -> NodeId {
         NodeId::from_bytes([first; 33]).expect("2 or 3")
@@ -112,7 +112,7 @@ mod tests {
             amount,
             fee: Msat::ZERO,
             max_fee: default_max_fee(amount),
-            hash: PaymentHash::from_bytes([0; 32]),
+            hash: None,
             preimage: None,
             records,
             failure: None,
@@ -121,6 +121,7 @@ mod tests {
             max_attempts: 1,
             created_at: Timestamp::default(),
             updated_at: Timestamp::default(),
+            receipt: Receipt::default(),
         }
     }
 

@@ -3,7 +3,7 @@
 use crate::backend::Command;
 use crate::commit::{ChangeSet, EventRow};
 use crate::input::Ticket;
-use crate::output::{Output, PayError};
+use crate::output::{Output, PayError, ReceiveError};
 use sponte_proto::{ChannelId, Msat, PaymentId, Timestamp};
 
 /// What comes of one input: one change set, then the rest in order.
@@ -37,6 +37,11 @@ impl Step {
     /// Answers a caller.
     pub(crate) fn reply(&mut self, ticket: Ticket, answer: Result<PaymentId, PayError>) {
         self.after.push(Output::Reply(ticket, answer));
+    }
+
+    /// Answers a caller who asked about payments to us.
+    pub(crate) fn answer(&mut self, ticket: Ticket, answer: Result<(), ReceiveError>) {
+        self.after.push(Output::Answer(ticket, answer));
     }
 
     /// Tells the readers of the event log.

@@ -92,8 +92,10 @@ pub(crate) fn to_direction(direction: api::Direction) -> Direction {
 fn state(state: State) -> api::State {
     match state {
         State::Pending => api::State::Pending,
+        State::Held => api::State::Held,
         State::Settled => api::State::Settled,
         State::Failed => api::State::Failed,
+        State::Canceled => api::State::Canceled,
     }
 }
 
@@ -101,14 +103,20 @@ fn state(state: State) -> api::State {
 pub(crate) fn to_state(state: api::State) -> State {
     match state {
         api::State::Pending => State::Pending,
+        api::State::Held => State::Held,
         api::State::Settled => State::Settled,
         api::State::Failed => State::Failed,
+        api::State::Canceled => State::Canceled,
     }
 }
 
 fn kind(kind: Kind) -> api::Kind {
     match kind {
         Kind::Keysend => api::Kind::Keysend,
+        Kind::MppKeysend => api::Kind::MppKeysend,
+        Kind::Amp => api::Kind::Amp,
+        Kind::AmpInvoice => api::Kind::AmpInvoice,
+        Kind::Ecdh => api::Kind::Ecdh,
     }
 }
 
@@ -227,6 +235,7 @@ pub(crate) fn audit(report: sponte_node::Report, accounts: &[AccountBalance]) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+    use sponte_engine::commit::Receipt;
     use sponte_proto::{Msat, PaymentId, Preimage, Records, Timestamp};
 
     /// Of a payment that arrives the preimage is known from the start; whoever sees it can claim.
@@ -243,7 +252,7 @@ mod tests {
             amount: Msat::ZERO,
             fee: Msat::ZERO,
             max_fee: Msat::ZERO,
-            hash: preimage.payment_hash(),
+            hash: Some(preimage.payment_hash()),
             preimage: Some(preimage),
             records: Records::new(),
             failure: None,
@@ -252,6 +261,7 @@ mod tests {
             max_attempts: 0,
             created_at: Timestamp::default(),
             updated_at: Timestamp::default(),
+            receipt: Receipt::default(),
         };
         assert_eq!(payment(&row).preimage_hex, None);
         row.state = State::Failed;

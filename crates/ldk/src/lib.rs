@@ -60,7 +60,7 @@ use crate::wallet::Wallet;
 use bitcoin::secp256k1::PublicKey;
 use lightning::sign::KeysManager;
 use sponte_engine::backend::BackendEvent;
-use sponte_proto::{ChannelId, Txid};
+use sponte_proto::{BlockHeight, ChannelId, Txid};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, RwLock};
 
@@ -137,6 +137,8 @@ pub struct Ldk {
     pub(crate) started: bool,
     /// Channels that were usable when it was last looked.
     pub(crate) usable: BTreeSet<ChannelId>,
+    /// The tip that was told last.
+    pub(crate) told_height: BlockHeight,
     /// The chain source said that it cannot reach bitcoind, and not yet that it can.
     pub(crate) chain_troubled: bool,
     /// Transactions whose presence in the mempool was last asked for.

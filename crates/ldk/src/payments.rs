@@ -2,6 +2,7 @@
 
 use crate::Ldk;
 use crate::convert::{channel_id, msat};
+use lightning::chain::channelmonitor::HTLC_FAIL_BACK_BUFFER;
 use lightning::events::{
     Event, HTLCHandlingFailureType, InboundHTLCLocator, OutboundHTLCLocator, PathFailure,
     PaymentFailureReason, PaymentPurpose,
@@ -10,8 +11,13 @@ use lightning::ln::channel_state::InboundHTLCStateDetails;
 use lightning::routing::router::Path;
 use lightning::routing::scoring::ScoreUpdate;
 use lightning::types::payment::{PaymentHash as LdkHash, PaymentPreimage};
-use sponte_engine::backend::{BackendEvent, Claimable, Claimed, ClaimedPart, Forward, Purpose, SendFailure};
-use sponte_proto::{BlockHeight, ChannelId, CltvExpiry, Msat, PaymentHash, PaymentId, Preimage, Records};
+use sponte_engine::backend::{
+    BackendEvent, Claimable, Claimed, ClaimedPart, Forward, Purpose, ReceiveFailed, SendFailure,
+};
+use sponte_proto::mpp::PaymentData;
+use sponte_proto::{
+    BlockHeight, ChannelId, CltvExpiry, Msat, PaymentHash, PaymentId, PaymentSecret, Preimage, Records,
+};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 impl Ldk {
@@ -22,10 +28,12 @@ impl Ldk {
             Event::HTLCHandlingFailed {
                 failure_type: HTLCHandlingFailureType::Receive { payment_hash },
                 ..
-            } => {
-                let hash = PaymentHash::from_bytes(payment_hash.0);
-                Some(BackendEvent::ReceiveFailed { hash, claiming: self.is_claiming(payment_hash) })
-            }
+            } => Some(BackendEvent::ReceiveFailed(ReceiveFailed {
+                hash: PaymentHash::from_bytes(payment_hash.0),
+                channels: vec![],
+                claiming: self.is_claiming(payment_hash),
+                waiting: false,
+            })),
             Event::PaymentSent { payment_id: Some(id), payment_preimage, fee_paid_msat, .. } => {
                 Some(BackendEvent::Sent {
                     attempt: PaymentId::from_bytes(id.0),
@@ -118,16 +126,24 @@ fn received(event: Event) -> Option<BackendEvent> {
             payment_id,
             ..
         } => {
+            let payment_data = onion_fields.as_ref().and_then(|fields| {
+                let secret = PaymentSecret::from_bytes(fields.payment_secret?.0);
+                Some(PaymentData::new(secret, msat(fields.total_mpp_amount_msat)))
+            });
             let records = onion_fields.map(|fields| fields.custom_tlvs().clone()).unwrap_or_default();
             Some(BackendEvent::Claimable(Box::new(Claimable {
                 id: PaymentId::from_bytes(payment_id.map_or(payment_hash.0, |id| id.0)),
                 hash: PaymentHash::from_bytes(payment_hash.0),
                 amount: msat(amount_msat),
                 channels: receiving_channel_ids.iter().map(|(id, _)| channel_id(*id)).collect(),
+                // LDK's deadline lies so many blocks before the lowest expiry.
+                expiry: claim_deadline.map(|height| CltvExpiry::new(height + HTLC_FAIL_BACK_BUFFER)),
                 claim_deadline: claim_deadline.map(BlockHeight::new),
                 records: Records::from_received(records),
                 purpose: match purpose {
-                    PaymentPurpose::SpontaneousPayment(secret) => Purpose::Keysend(preimage(secret)),
+                    PaymentPurpose::SpontaneousPayment(bytes) => {
+                        Purpose::Keysend { preimage: preimage(bytes), payment_data }
+                    }
                     _ => Purpose::Unknown,
                 },
             })))

@@ -39,6 +39,7 @@ use lightning::routing::scoring::{ProbabilisticScoringDecayParameters, Probabili
 use lightning::sign::{EntropySource, KeysManager, NodeSigner, Recipient};
 use lightning::util::ser::{Readable, ReadableArgs};
 use lightning::util::wallet_utils::WalletSync;
+use sponte_proto::BlockHeight;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::net::TcpListener;
 use std::sync::{Arc, RwLock};
@@ -197,6 +198,7 @@ impl Ldk {
             announce,
             started: false,
             usable: BTreeSet::new(),
+            told_height: BlockHeight::default(),
             chain_troubled: false,
             watched_txids: vec![],
             ticks: Ticks::new(),

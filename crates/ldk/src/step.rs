@@ -15,7 +15,7 @@ use sponte_engine::backend::{
     Admin, Backend, BackendEvent, CoinsSent, Command, Recovered, Refusal, RefusalKind, Sealed, SendCoins,
     WalletTxState,
 };
-use sponte_proto::{PaymentHash, PaymentId};
+use sponte_proto::{BlockHeight, PaymentHash, PaymentId};
 use std::cell::RefCell;
 
 /// The channel manager, by name in the state's namespace.
@@ -44,6 +44,10 @@ impl Backend for Ldk {
         self.node.peers.process_events();
         self.take_wallet_events();
         self.note_usable();
+        let height = self.height();
+        if std::mem::replace(&mut self.told_height, height) != height {
+            self.events.push(BackendEvent::Block(height));
+        }
         std::mem::take(&mut self.events)
     }
 
@@ -54,7 +58,8 @@ impl Backend for Ldk {
                 // Even record types pass: the ledger keeps all, and the engine has accepted.
                 self.node.manager.claim_funds_with_known_custom_tlvs(ldk_preimage(&preimage));
             }
-            Command::Fail(hash) => self.node.manager.fail_htlc_backwards(&LdkHash(hash.to_bytes())),
+            Command::Fail(hash, _) => self.node.manager.fail_htlc_backwards(&LdkHash(hash.to_bytes())),
+            Command::Accept(_) => {}
         }
     }
 
@@ -76,6 +81,10 @@ impl Backend for Ldk {
             Admin::Channels(reply) => reply(Ok(self.channel_list())),
             Admin::Peers(reply) => reply(Ok(self.peer_list())),
             Admin::Balance(reply) => reply(Ok(self.wallet_balance())),
+            Admin::AmpInvoice(_, reply) => {
+                let message = "this backend signs no AMP invoices: use another";
+                reply(Err(Refusal::new(RefusalKind::Unavailable, message)));
+            }
         }
     }
 
@@ -93,6 +102,7 @@ impl Backend for Ldk {
         Ok(Recovered {
             attempts: attempts.collect(),
             inbound: inbound.map(|htlc| PaymentHash::from_bytes(htlc.payment_hash.0)).collect(),
+            height: self.height(),
         })
     }
 
@@ -174,6 +184,10 @@ impl Ldk {
             drop(no_new_monitor);
             self.node.monitor.flush(updates, &self.node.log);
         }
+    }
+
+    fn height(&self) -> BlockHeight {
+        BlockHeight::new(self.node.manager.current_best_block().height)
     }
 
     fn has_channel(&self, id: lightning::ln::types::ChannelId) -> bool {

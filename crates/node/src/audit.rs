@@ -153,7 +153,8 @@ fn unbooked(reading: &Reading, channel: &Channel) -> bool {
 /// What is pending belongs to pending payments, and nothing is posted there.
 fn in_flight(reading: &Reading) -> Vec<Line> {
     let out = balance(reading, Account::InFlightOut);
-    let held = balance(reading, Account::HeldIn);
+    let claimed = balance(reading, Account::HeldIn);
+    let held = balance(reading, Account::Held);
     vec![
         line(
             "in flight",
@@ -161,8 +162,15 @@ fn in_flight(reading: &Reading) -> Vec<Line> {
             "pending payments",
             reading.books.in_flight_msat.into(),
         ),
-        line("held", held.pending_in_msat.into(), "pending receipts", reading.books.held_msat.into()),
+        line(
+            "being claimed",
+            claimed.pending_in_msat.into(),
+            "pending receipts",
+            reading.books.claiming_msat.into(),
+        ),
+        line("held", held.pending_in_msat.into(), "held payments", reading.books.held_msat.into()),
         line("posted in flight", out.posted_msat.into(), "what is on its way for good", 0),
+        line("posted being claimed", claimed.posted_msat.into(), "what is being claimed for good", 0),
         line("posted held", held.posted_msat.into(), "what is held for good", 0),
     ]
 }

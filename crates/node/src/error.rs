@@ -56,6 +56,27 @@ pub enum PayError {
     Stopped,
 }
 
+/// Why something that was asked about payments to us was not done.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReceiveError {
+    /// The request was refused; nothing was written.
+    #[error(transparent)]
+    Refused(#[from] sponte_engine::ReceiveError),
+    /// The backend did not sign the invoice.
+    #[error(transparent)]
+    Unsigned(AdminError),
+    /// The operating system gave no random bytes.
+    #[error("the system gave no random bytes: see its log, then try again")]
+    NoRandomness,
+    /// Too many requests wait; nothing was written.
+    #[error("the node is busy: try again in a moment")]
+    Busy,
+    /// The node has stopped; whether it was done is not known.
+    #[error("the node has stopped: start it again, then see what was done")]
+    Stopped,
+}
+
 /// Why something that was asked of the node was not done.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]

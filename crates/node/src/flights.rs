@@ -2,9 +2,10 @@
 
 use crate::answers::Answer;
 use sponte_engine::commit::{
-    AttemptRow, ChangeSet, Direction, PartRow, PaymentRow, State, TransferRow, TransferState,
+    AmpInvoiceRow, AttemptRow, ChangeSet, PartRow, PaymentRow, State, TransferRow, TransferState,
 };
-use sponte_proto::{PaymentHash, PaymentId};
+use sponte_proto::amp::SetId;
+use sponte_proto::{PaymentHash, PaymentId, PaymentSecret};
 use std::collections::VecDeque;
 
 /// One of them.
@@ -43,10 +44,11 @@ impl Flights {
         rows.into_iter().find(|row| row.id == id)
     }
 
-    /// Lays the parts of an attempt over those that are durable.
-    pub(crate) fn overlay_parts(&self, attempt: &AttemptRow, parts: &mut Vec<PartRow>) {
+    /// Lays the parts of an attempt over those that are durable; those of an incoming payment are
+    /// attempt 0.
+    pub(crate) fn overlay_parts(&self, payment: PaymentId, attempt: u32, parts: &mut Vec<PartRow>) {
         for row in self.changes().flat_map(|changes| &changes.parts) {
-            if row.payment != attempt.payment || row.attempt != attempt.number {
+            if row.payment != payment || row.attempt != attempt {
                 continue;
             }
             match parts.iter_mut().find(|part| part.number == row.number) {
@@ -56,10 +58,32 @@ impl Flights {
         }
     }
 
-    /// Whether an incoming payment of the hash is on its way to the disk, and has not failed.
-    pub(crate) fn received(&self, hash: PaymentHash) -> bool {
-        let mut rows = self.changes().flat_map(|changes| &changes.payments);
-        rows.any(|row| row.hash == hash && row.direction == Direction::In && row.state != State::Failed)
+    /// Whether an incoming part of the hash, or with the claim id, is on its way to the disk. One
+    /// of the hash that fails in a later row counts as well: its payment was pending a moment ago.
+    pub(crate) fn received(&self, hash: PaymentHash, claim: PaymentId) -> bool {
+        let mut rows = self.changes().flat_map(|changes| &changes.parts);
+        rows.any(|row| {
+            row.claim.id == Some(claim) || (row.claim.hash == Some(hash) && row.state != State::Failed)
+        })
+    }
+
+    /// The payment of the incoming part with a claim id.
+    pub(crate) fn payment_of_claim(&self, claim: PaymentId) -> Option<PaymentId> {
+        let mut rows = self.changes().flat_map(|changes| &changes.parts);
+        rows.find(|row| row.claim.id == Some(claim)).map(|row| row.payment)
+    }
+
+    /// Whether there is a payment to an AMP address, and one with this set id.
+    pub(crate) fn amp_paid(&self, payment_addr: &PaymentSecret, set_id: SetId) -> (bool, bool) {
+        let rows = self.changes().flat_map(|changes| &changes.payments);
+        let to = rows.filter(|row| row.receipt.payment_addr.as_ref() == Some(payment_addr));
+        to.fold((false, false), |(_, set), row| (true, set || row.receipt.set_id == Some(set_id)))
+    }
+
+    /// The latest row of an AMP invoice that is not durable yet.
+    pub(crate) fn amp_invoice(&self, payment_addr: &PaymentSecret) -> Option<&AmpInvoiceRow> {
+        let rows = self.changes().rev().flat_map(|changes| changes.amp_invoices.iter().rev());
+        rows.into_iter().find(|row| row.payment_addr == *payment_addr)
     }
 
     /// Lays the transfers under a prefix over those that are durable, as the store will: a key

@@ -7,11 +7,11 @@ use crate::message::Message;
 use crate::waiters::Waiters;
 use sponte_engine::PayRequest;
 use sponte_engine::backend::{Admin, Reply};
-use sponte_engine::commit::{PaymentRow, State};
+use sponte_engine::commit::PaymentRow;
 use sponte_proto::PaymentId;
 use sponte_store::Ledger;
 use std::sync::Arc;
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::{SendError, Sender};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
@@ -84,7 +84,7 @@ impl Handle {
     }
 
     /// Waits until a payment has ended, no longer than `patience`; answers its row as it stands
-    /// then, pending if it has not ended.
+    /// then, pending or held if it has not ended.
     ///
     /// # Errors
     /// There is no such payment, the ledger cannot be read, or the node stopped meanwhile.
@@ -92,7 +92,7 @@ impl Handle {
         // An end that comes after the look is heard.
         let mut waiter = self.waiters.wait_for(id);
         let row = self.payment(id).await?;
-        if row.state != State::Pending {
+        if row.state.has_ended() {
             return Ok(row);
         }
         tokio::select! {
@@ -107,12 +107,16 @@ impl Handle {
         found.ok_or(WaitError::Unknown)
     }
 
+    pub(crate) fn send(&self, message: Message) -> Result<(), SendError<Message>> {
+        self.messages.send(message)
+    }
+
     /// The right to audit, if nobody does.
     pub(crate) fn begin_audit(&self) -> Option<OwnedSemaphorePermit> {
         self.audits.clone().try_acquire_owned().ok()
     }
 
-    fn permit(&self) -> Option<OwnedSemaphorePermit> {
+    pub(crate) fn permit(&self) -> Option<OwnedSemaphorePermit> {
         self.requests.clone().try_acquire_owned().ok()
     }
 }

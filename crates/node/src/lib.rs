@@ -27,13 +27,15 @@ mod lookup;
 mod message;
 mod node;
 mod reading;
+mod receiving;
 mod step;
 mod waiters;
 mod waker;
 
 pub use audit::{AuditError, Line, Report, Verdict, audit};
-pub use error::{AdminError, Fatal, PayError, StartError, WaitError};
+pub use error::{AdminError, Fatal, PayError, ReceiveError, StartError, WaitError};
 pub use handle::Handle;
 pub use node::{Node, spawn};
+pub use receiving::NewAmpInvoice;
 pub use sponte_engine::PayRequest as PaymentRequest;
 pub use waker::Waker;

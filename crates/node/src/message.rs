@@ -1,6 +1,7 @@
 //! What comes to the loop.
 
 use crate::answers::{Answers, Caller};
+use crate::receiving::{Answer, Asked};
 use sponte_engine::PayRequest;
 use sponte_engine::backend::Admin;
 use sponte_proto::PaymentId;
@@ -13,6 +14,8 @@ pub(crate) enum Message {
     Wake,
     /// A caller wants to pay.
     Pay(PayRequest, Caller<Result<PaymentId, sponte_engine::PayError>>),
+    /// Somebody asks about payments to us.
+    Ask(Asked, Caller<Answer>),
     /// Somebody asks something of the backend.
     Admin(Box<dyn FnOnce(&Answers) -> Admin + Send>),
     /// A submission, and how it ended.

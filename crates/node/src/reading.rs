@@ -14,7 +14,9 @@ pub(crate) struct Books {
     pub(crate) accounts: Vec<AccountBalance>,
     /// What pending outgoing payments have on their way, fees included.
     pub(crate) in_flight_msat: u64,
-    /// What pending incoming payments bring.
+    /// What pending incoming payments still bring.
+    pub(crate) claiming_msat: u64,
+    /// What held payments would bring.
     pub(crate) held_msat: u64,
 }
 
@@ -44,21 +46,29 @@ async fn books(handle: &Handle) -> Result<Books, AuditError> {
 /// Several reads of a ledger that may move on between them: the caller compares two looks.
 fn look(ledger: &Ledger) -> Result<Books, StoreError> {
     let mut books = Books { accounts: ledger.accounts()?, ..Books::default() };
-    let mut query = PaymentsQuery { state: Some(State::Pending), limit: 1_000, ..PaymentsQuery::default() };
+    for state in [State::Pending, State::Held] {
+        look_at(ledger, state, &mut books)?;
+    }
+    Ok(books)
+}
+
+fn look_at(ledger: &Ledger, state: State, books: &mut Books) -> Result<(), StoreError> {
+    let mut query = PaymentsQuery { state: Some(state), limit: 1_000, ..PaymentsQuery::default() };
     loop {
         let page = ledger.payments(query.clone())?;
         for payment in &page.rows {
-            if payment.direction == Direction::In {
-                books.held_msat = books.held_msat.saturating_add(payment.amount.to_msat());
-                continue;
-            }
-            for part in ledger.parts(&payment.id)?.iter().filter(|part| part.state == State::Pending) {
+            let sum = match (payment.direction, state) {
+                (Direction::Out, _) => &mut books.in_flight_msat,
+                (Direction::In, State::Held) => &mut books.held_msat,
+                (Direction::In, _) => &mut books.claiming_msat,
+            };
+            for part in ledger.parts(&payment.id)?.iter().filter(|part| part.state == state) {
                 let gross = part.amount.checked_add(part.fee).unwrap_or(Msat::MAX);
-                books.in_flight_msat = books.in_flight_msat.saturating_add(gross.to_msat());
+                *sum = sum.saturating_add(gross.to_msat());
             }
         }
         match page.next {
-            None => return Ok(books),
+            None => return Ok(()),
             next => query.before = next,
         }
     }

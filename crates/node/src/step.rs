@@ -2,10 +2,11 @@
 
 use crate::answers::{Answers, Caller};
 use crate::clock;
-use crate::error::Fatal;
+use crate::error::{Fatal, ReceiveError};
 use crate::flights::{Flight, Flights};
 use crate::lookup;
 use crate::message::Message;
+use crate::receiving::Answer;
 use crate::waiters::Ends;
 use crate::waker::Waker;
 use sponte_engine::backend::{Backend, BackendEvent};
@@ -41,10 +42,11 @@ pub(crate) struct Doors {
 pub(crate) struct Loop<B> {
     backend: B,
     engine: Engine,
-    doors: Doors,
-    flights: Flights,
+    pub(crate) doors: Doors,
+    pub(crate) flights: Flights,
     answers: Answers,
     callers: BTreeMap<Ticket, Caller<PayAnswer>>,
+    pub(crate) askers: BTreeMap<Ticket, Caller<Answer>>,
     tickets: u64,
     submitted: u64,
     timeout: Option<Timestamp>,
@@ -60,6 +62,7 @@ impl<B: Backend> Loop<B> {
             flights: Flights::default(),
             answers: Answers::default(),
             callers: BTreeMap::new(),
+            askers: BTreeMap::new(),
             tickets: 0,
             submitted: 0,
             timeout: None,
@@ -113,8 +116,9 @@ impl<B: Backend> Loop<B> {
             Message::Wake => {}
             Message::Committed(number, result) => self.committed(number, result)?,
             // Whoever asks a node that stops is told so by the drop of the request.
-            Message::Pay(..) | Message::Admin(_) if self.stopping => {}
+            Message::Pay(..) | Message::Ask(..) | Message::Admin(_) if self.stopping => {}
             Message::Pay(request, caller) => self.pay(request, caller)?,
+            Message::Ask(asked, caller) => self.ask(asked, caller)?,
             Message::Admin(make) => self.backend.admin(make(&self.answers)),
             Message::Stop if self.stopping => {}
             Message::Stop => {
@@ -128,11 +132,15 @@ impl<B: Backend> Loop<B> {
     fn pay(&mut self, request: PayRequest, caller: Caller<PayAnswer>) -> Result<(), Fatal> {
         let id = self.engine.payment_id(&request.key);
         let known = lookup::payment(&self.doors.ledger, &self.flights, id).map_err(Fatal::Ledger)?;
-        self.tickets += 1;
-        let ticket = Ticket(self.tickets);
+        let ticket = self.ticket();
         self.callers.insert(ticket, caller);
         self.handle(Input::Pay(request, ticket, known.map(Box::new)));
         Ok(())
+    }
+
+    pub(crate) fn ticket(&mut self) -> Ticket {
+        self.tickets += 1;
+        Ticket(self.tickets)
     }
 
     /// One step, from what is due to what is submitted.
@@ -173,7 +181,7 @@ impl<B: Backend> Loop<B> {
     }
 
     /// Hands one input in and does all that comes of it.
-    fn handle(&mut self, input: Input) {
+    pub(crate) fn handle(&mut self, input: Input) {
         self.engine.handle_input(input, clock::now());
         while let Some(output) = self.engine.poll_output() {
             match output {
@@ -186,6 +194,11 @@ impl<B: Backend> Loop<B> {
                 Output::Reply(ticket, answer) => {
                     if let Some(caller) = self.callers.remove(&ticket) {
                         self.answers.push(caller.answer(answer));
+                    }
+                }
+                Output::Answer(ticket, answer) => {
+                    if let Some(asker) = self.askers.remove(&ticket) {
+                        self.answers.push(asker.answer(answer.map_err(ReceiveError::Refused)));
                     }
                 }
             }

@@ -1,7 +1,7 @@
 //! Who waits for the end of which payment. Each is woken by the end of its own, not by every
 //! commit: of many who wait, all would look into the ledger for each that ends.
 
-use sponte_engine::commit::{ChangeSet, PaymentRow, State};
+use sponte_engine::commit::{ChangeSet, PaymentRow};
 use sponte_proto::PaymentId;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -36,7 +36,7 @@ impl Ends {
     pub(crate) fn wake(&self, changes: &ChangeSet) {
         let mut registry = self.0.registry();
         let Some(waiting) = registry.as_mut().filter(|waiting| !waiting.is_empty()) else { return };
-        for row in changes.payments.iter().filter(|row| row.state != State::Pending) {
+        for row in changes.payments.iter().filter(|row| row.state.has_ended()) {
             for waiter in waiting.remove(&row.id).into_iter().flatten() {
                 // One who has just given up does not mind.
                 let _ = waiter.send(row.clone());
@@ -91,8 +91,8 @@ impl Drop for Waiter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sponte_engine::commit::{Direction, Kind};
-    use sponte_proto::{Msat, PaymentHash, Records, Timestamp};
+    use sponte_engine::commit::{Direction, Kind, Receipt, State};
+    use sponte_proto::{Msat, Records, Timestamp};
     use tokio::sync::oneshot::error::TryRecvError;
 
     fn id(byte: u8) -> PaymentId {
@@ -110,7 +110,7 @@ mod tests {
             amount: Msat::MAX,
             fee: Msat::ZERO,
             max_fee: Msat::ZERO,
-            hash: PaymentHash::from_bytes([0; 32]),
+            hash: None,
             preimage: None,
             records: Records::new(),
             failure: None,
@@ -119,6 +119,7 @@ mod tests {
             max_attempts: 0,
             created_at: Timestamp::default(),
             updated_at: Timestamp::default(),
+            receipt: Receipt::default(),
         };
         ChangeSet { payments: vec![row], ..ChangeSet::default() }
     }

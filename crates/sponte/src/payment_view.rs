@@ -22,7 +22,9 @@ pub fn tree(detail: &PaymentDetail) -> Tree {
         let limit = payment.max_fee_msat.map(|limit| format!(" of at most {}", show::amount(limit)));
         tree.push(format!("fee {}{}", show::amount(payment.fee_msat), limit.unwrap_or_default()));
     }
-    tree.push(format!("hash {}", payment.hash));
+    if let Some(hash) = payment.hash {
+        tree.push(format!("hash {hash}"));
+    }
     if let Some(preimage) = &payment.preimage_hex {
         tree.push(format!("preimage {preimage}"));
     }
@@ -40,17 +42,20 @@ fn headline(payment: &Payment) -> String {
     let verb = match (payment.direction, payment.state) {
         (Direction::Out, State::Settled) => "paid",
         (Direction::Out, State::Pending) => "paying",
-        (Direction::Out, State::Failed) => "not paid:",
+        (Direction::Out, State::Held) => "holding",
+        (Direction::Out, State::Failed | State::Canceled) => "not paid:",
         (Direction::In, State::Settled) => "received",
         (Direction::In, State::Pending) => "receiving",
+        (Direction::In, State::Held) => "holding",
         (Direction::In, State::Failed) => "not received:",
+        (Direction::In, State::Canceled) => "canceled",
     };
     format!("{verb} {amount} by {}", payment.kind)
 }
 
 fn times(payment: &Payment) -> String {
     let begun = format!("begun {} UTC", show::time(payment.created_at_ms));
-    if payment.state == State::Pending {
+    if matches!(payment.state, State::Pending | State::Held) {
         return begun;
     }
     let took = Duration::from_millis(payment.updated_at_ms.millis_since(payment.created_at_ms));
@@ -144,7 +149,7 @@ pub mod examples {
             amount_msat: msat(50_000),
             fee_msat: msat(0),
             max_fee_msat: Some(msat(5_000)),
-            hash: PaymentHash::from_bytes([2; 32]),
+            hash: Some(PaymentHash::from_bytes([2; 32])),
             preimage_hex: None,
             records: vec![],
             failure: None,

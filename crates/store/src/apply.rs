@@ -30,6 +30,7 @@ pub(crate) fn changes(
     for end in &changes.settlements {
         books.settle(conn, end)?;
     }
+    crate::receive::write(conn, changes)?;
     let mut last = None;
     for row in &changes.events {
         last = Some(event(conn, row)?);
@@ -77,8 +78,9 @@ fn payment(conn: &Connection, row: &PaymentRow) -> Result<(), StoreError> {
         "INSERT INTO payments (
             id, direction, kind, state, key, destination, amount_msat, fee_msat, max_fee_msat, hash,
             preimage, records, failure_code, failure_message, deadline_ms, attempts, max_attempts,
-            created_at_ms, updated_at_ms
-         ) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)
+            created_at_ms, updated_at_ms, payment_addr, set_id, root, sender, deadline_height
+         ) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,
+            ?20, ?21, ?22, ?23, ?24)
          ON CONFLICT (id) DO UPDATE SET
             direction = excluded.direction, kind = excluded.kind, state = excluded.state,
             key = excluded.key, destination = excluded.destination,
@@ -88,7 +90,9 @@ fn payment(conn: &Connection, row: &PaymentRow) -> Result<(), StoreError> {
             failure_code = excluded.failure_code, failure_message = excluded.failure_message,
             deadline_ms = excluded.deadline_ms, attempts = excluded.attempts,
             max_attempts = excluded.max_attempts, created_at_ms = excluded.created_at_ms,
-            updated_at_ms = excluded.updated_at_ms",
+            updated_at_ms = excluded.updated_at_ms, payment_addr = excluded.payment_addr,
+            set_id = excluded.set_id, root = excluded.root, sender = excluded.sender,
+            deadline_height = excluded.deadline_height",
     )?
     .execute(params![
         Col(row.id),
@@ -100,8 +104,8 @@ fn payment(conn: &Connection, row: &PaymentRow) -> Result<(), StoreError> {
         Col(row.amount),
         Col(row.fee),
         Col(row.max_fee),
-        Col(row.hash),
-        row.preimage.clone().map(Col),
+        row.hash.map(Col),
+        row.preimage.map(Col),
         Col(&row.records),
         failure_code,
         failure_message,
@@ -110,6 +114,11 @@ fn payment(conn: &Connection, row: &PaymentRow) -> Result<(), StoreError> {
         row.max_attempts,
         Col(row.created_at),
         Col(row.updated_at),
+        row.receipt.payment_addr.as_ref().map(Col),
+        row.receipt.set_id.map(Col),
+        row.receipt.root.as_ref().map(Col),
+        row.receipt.sender.map(Col),
+        row.receipt.deadline_height.map(Col),
     ])?;
     Ok(())
 }
@@ -144,11 +153,15 @@ fn attempt(conn: &Connection, row: &AttemptRow) -> Result<(), StoreError> {
 
 fn part(conn: &Connection, row: &PartRow) -> Result<(), StoreError> {
     conn.prepare_cached(
-        "INSERT INTO parts (payment, attempt, number, channel, amount_msat, fee_msat, state, route)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+        "INSERT INTO parts (
+            payment, attempt, number, channel, amount_msat, fee_msat, state, route, claim, hash, preimage,
+            expiry
+         ) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
          ON CONFLICT (payment, attempt, number) DO UPDATE SET
             channel = excluded.channel, amount_msat = excluded.amount_msat,
-            fee_msat = excluded.fee_msat, state = excluded.state, route = excluded.route",
+            fee_msat = excluded.fee_msat, state = excluded.state, route = excluded.route,
+            claim = excluded.claim, hash = excluded.hash, preimage = excluded.preimage,
+            expiry = excluded.expiry",
     )?
     .execute((
         Col(row.payment),
@@ -159,6 +172,10 @@ fn part(conn: &Connection, row: &PartRow) -> Result<(), StoreError> {
         Col(row.fee),
         Col(row.state),
         Col(row.route.as_slice()),
+        row.claim.id.map(Col),
+        row.claim.hash.map(Col),
+        row.claim.preimage.map(Col),
+        row.claim.expiry.map(Col),
     ))?;
     Ok(())
 }

@@ -10,7 +10,7 @@ type Step = fn(&Connection, &mut Vec<String>) -> Result<(), StoreError>;
 
 /// Each deviation, one line.
 pub(crate) fn run(conn: &Connection) -> Result<Vec<String>, StoreError> {
-    let steps: [(&str, Step); 7] = [
+    let steps: [(&str, Step); 9] = [
         ("pages", pages),
         ("references", references),
         ("accounts", accounts),
@@ -18,6 +18,8 @@ pub(crate) fn run(conn: &Connection) -> Result<Vec<String>, StoreError> {
         ("failed payments", failed_payments),
         ("pending transfers", pending_transfers),
         ("parts", parts),
+        ("canceled payments", canceled_payments),
+        ("waiting parts", waiting_parts),
     ];
     let mut deviations = vec![];
     for (what, step) in steps {
@@ -162,10 +164,31 @@ fn failed_payments(conn: &Connection, deviations: &mut Vec<String>) -> Result<()
     })
 }
 
+fn canceled_payments(conn: &Connection, deviations: &mut Vec<String>) -> Result<(), StoreError> {
+    let sql = format!("SELECT * FROM ({}) WHERE world_msat <> 0 OR fees_msat <> 0", moved("canceled"));
+    collect(conn, &sql, deviations, |row| {
+        Ok(Some(format!(
+            "payment {}: canceled, its transfers moved {} msat",
+            id(row)?,
+            row.get::<_, i64>(3)?
+        )))
+    })
+}
+
+/// A part that waits belongs to no payment yet.
+fn waiting_parts(conn: &Connection, deviations: &mut Vec<String>) -> Result<(), StoreError> {
+    let sql = "SELECT payment, claim FROM parts INDEXED BY parts_claim
+               WHERE claim IN (SELECT claim FROM waiting_parts)";
+    collect(conn, sql, deviations, |row| {
+        let claim = hex(row.get_ref(1)?.as_blob()?);
+        Ok(Some(format!("payment {}: its part {claim} still waits for its set", id(row)?)))
+    })
+}
+
 fn pending_transfers(conn: &Connection, deviations: &mut Vec<String>) -> Result<(), StoreError> {
     let sql = "SELECT p.id, p.state, t.key
                FROM transfers t INDEXED BY transfers_pending CROSS JOIN payments p ON p.id = t.payment
-               WHERE t.state = 'pending' AND p.state <> 'pending'";
+               WHERE t.state = 'pending' AND p.state NOT IN ('pending', 'held')";
     collect(conn, sql, deviations, |row| {
         let (state, key): (String, String) = (row.get(1)?, row.get(2)?);
         Ok(Some(format!("payment {}: {state}, but transfer `{key}` is pending", id(row)?)))
@@ -178,9 +201,9 @@ fn parts(conn: &Connection, deviations: &mut Vec<String>) -> Result<(), StoreErr
     let sql = "SELECT * FROM (
                    SELECT id, amount_msat, fee_msat,
                        (SELECT coalesce(sum(x.amount_msat), 0) FROM parts x
-                        WHERE x.payment = payments.id AND x.state <> 'failed') AS parts_msat,
+                        WHERE x.payment = payments.id AND x.state NOT IN ('failed', 'canceled')) AS parts_msat,
                        (SELECT coalesce(sum(x.fee_msat), 0) FROM parts x
-                        WHERE x.payment = payments.id AND x.state <> 'failed') AS parts_fee_msat
+                        WHERE x.payment = payments.id AND x.state NOT IN ('failed', 'canceled')) AS parts_fee_msat
                    FROM payments WHERE state = 'settled')
                WHERE parts_msat < amount_msat OR parts_msat + parts_fee_msat <> amount_msat + fee_msat";
     collect(conn, sql, deviations, |row| {

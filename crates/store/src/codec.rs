@@ -2,8 +2,12 @@
 
 use rusqlite::ToSql;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, Value, ValueRef};
-use sponte_engine::commit::{Account, Direction, Failure, Kind, State, TransferState};
-use sponte_proto::{ChannelId, Msat, NodeId, PaymentHash, PaymentId, Preimage, Records, Timestamp};
+use sponte_engine::commit::{Account, Direction, Failure, InvoiceState, Kind, Reason, State, TransferState};
+use sponte_proto::amp::{Root, SetId, Share};
+use sponte_proto::{
+    BlockHeight, ChannelId, CltvExpiry, Msat, NodeId, PaymentHash, PaymentId, PaymentSecret, Preimage,
+    Records, Timestamp,
+};
 
 /// A value on its way into or out of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +38,42 @@ macro_rules! blobs {
         }
     )+};
 }
-blobs!(PaymentId, PaymentHash, Preimage, ChannelId);
+blobs!(PaymentId, PaymentHash, Preimage, ChannelId, SetId);
+
+/// Secrets are written from where they stand.
+macro_rules! secrets {
+    ($($name:ident),+) => {$(
+        impl ToSql for Col<&$name> {
+            fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+                Ok(ToSqlOutput::Borrowed(ValueRef::Blob(self.0.as_bytes())))
+            }
+        }
+
+        impl FromSql for Col<$name> {
+            fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+                <[u8; 32]>::column_result(value).map(|bytes| Col($name::from_bytes(bytes)))
+            }
+        }
+    )+};
+}
+secrets!(PaymentSecret, Root, Share);
+
+macro_rules! blocks {
+    ($($name:ident),+) => {$(
+        impl ToSql for Col<$name> {
+            fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+                Ok(ToSqlOutput::Owned(Value::Integer(self.0.to_u32().into())))
+            }
+        }
+
+        impl FromSql for Col<$name> {
+            fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+                u32::column_result(value).map(|blocks| Col($name::new(blocks)))
+            }
+        }
+    )+};
+}
+blocks!(BlockHeight, CltvExpiry);
 
 impl ToSql for Col<NodeId> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
@@ -67,6 +106,23 @@ impl FromSql for Col<Vec<NodeId>> {
     }
 }
 
+/// Channel ids one behind the other.
+impl ToSql for Col<&[ChannelId]> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.0.iter().flat_map(|channel| channel.to_bytes()).collect::<Vec<u8>>().into())
+    }
+}
+
+impl FromSql for Col<Vec<ChannelId>> {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let (channels, rest) = value.as_blob()?.as_chunks::<32>();
+        if !rest.is_empty() {
+            return Err(FromSqlError::InvalidBlobSize { expected_size: 32, blob_size: rest.len() });
+        }
+        Ok(Col(channels.iter().map(|bytes| ChannelId::from_bytes(*bytes)).collect()))
+    }
+}
+
 impl ToSql for Col<&Records> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(self.0.encode().into())
@@ -95,7 +151,7 @@ macro_rules! words {
         }
     )+};
 }
-words!(Direction, State, Kind, TransferState);
+words!(Direction, State, Kind, TransferState, InvoiceState, Reason);
 
 impl ToSql for Col<Account> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {

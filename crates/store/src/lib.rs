@@ -44,10 +44,12 @@ mod payments;
 mod power_loss;
 mod queue;
 mod readers;
+mod receive;
 mod schema;
 mod snapshot;
 mod store;
 mod transfers;
+mod waiting;
 mod writer;
 
 pub use books::BooksError;

@@ -4,8 +4,8 @@ use crate::codec::{Col, failure, opt};
 use crate::error::StoreError;
 use crate::ledger::{Cursor, Ledger, PAGE_LIMIT, Page};
 use rusqlite::{Connection, OptionalExtension, Params, Row};
-use sponte_engine::commit::{AttemptRow, Direction, PartRow, PaymentRow, State};
-use sponte_proto::{PaymentHash, PaymentId};
+use sponte_engine::commit::{AttemptRow, Direction, PartClaim, PartRow, PaymentRow, Receipt, State};
+use sponte_proto::PaymentId;
 
 /// Which payments a page holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,7 +35,7 @@ impl PaymentsQuery {
         };
         let states = match self.state {
             Some(state) => vec![state],
-            None => vec![State::Pending, State::Settled, State::Failed],
+            None => vec![State::Pending, State::Held, State::Settled, State::Failed, State::Canceled],
         };
         directions
             .into_iter()
@@ -47,14 +47,16 @@ pub(crate) const PAYMENT: &str = "payments.seq, payments.id, payments.direction,
     payments.state, payments.key, payments.destination, payments.amount_msat, payments.fee_msat, \
     payments.max_fee_msat, payments.hash, payments.preimage, payments.records, payments.failure_code, \
     payments.failure_message, payments.deadline_ms, payments.attempts, payments.max_attempts, \
-    payments.created_at_ms, payments.updated_at_ms";
+    payments.created_at_ms, payments.updated_at_ms, payments.payment_addr, payments.set_id, payments.root, \
+    payments.sender, payments.deadline_height";
 
 pub(crate) const ATTEMPT: &str = "attempts.id, attempts.payment, attempts.number, attempts.hash, \
     attempts.state, attempts.fee_msat, attempts.failure_code, attempts.failure_message, \
     attempts.created_at_ms, attempts.updated_at_ms";
 
 pub(crate) const PART: &str = "parts.payment, parts.attempt, parts.number, parts.channel, \
-    parts.amount_msat, parts.fee_msat, parts.state, parts.route";
+    parts.amount_msat, parts.fee_msat, parts.state, parts.route, parts.claim, parts.hash, parts.preimage, \
+    parts.expiry";
 
 impl Ledger {
     /// The payment with this id.
@@ -137,21 +139,6 @@ impl Ledger {
         self.readers.read(|conn| all(conn, &sql, [Col(*payment)], part))
     }
 
-    /// Whether an incoming payment of this hash is settled or pending, so that a second one
-    /// could be claimed by whoever saw its preimage.
-    ///
-    /// # Errors
-    /// The database cannot be read.
-    pub fn received_before(&self, hash: &PaymentHash) -> Result<bool, StoreError> {
-        self.readers.read(|conn| {
-            let mut select = conn.prepare_cached(
-                "SELECT 1 FROM payments INDEXED BY payments_hash
-                 WHERE hash = ?1 AND direction = 'in' AND state IN ('pending', 'settled')",
-            )?;
-            Ok(select.exists([Col(*hash)])?)
-        })
-    }
-
     fn one_payment(&self, condition: &str, params: impl Params) -> Result<Option<PaymentRow>, StoreError> {
         let sql = format!("SELECT {PAYMENT} FROM payments WHERE {condition}");
         self.readers.read(|conn| Ok(conn.prepare_cached(&sql)?.query_row(params, payment).optional()?))
@@ -186,7 +173,7 @@ pub(crate) fn payment(row: &Row<'_>) -> rusqlite::Result<PaymentRow> {
         amount: row.get::<_, Col<_>>(7)?.0,
         fee: row.get::<_, Col<_>>(8)?.0,
         max_fee: row.get::<_, Col<_>>(9)?.0,
-        hash: row.get::<_, Col<_>>(10)?.0,
+        hash: opt(row.get(10)?),
         preimage: opt(row.get(11)?),
         records: row.get::<_, Col<_>>(12)?.0,
         failure: failure(row.get(13)?, row.get(14)?),
@@ -195,6 +182,13 @@ pub(crate) fn payment(row: &Row<'_>) -> rusqlite::Result<PaymentRow> {
         max_attempts: row.get(17)?,
         created_at: row.get::<_, Col<_>>(18)?.0,
         updated_at: row.get::<_, Col<_>>(19)?.0,
+        receipt: Receipt {
+            payment_addr: opt(row.get(20)?),
+            set_id: opt(row.get(21)?),
+            root: opt(row.get(22)?),
+            sender: opt(row.get(23)?),
+            deadline_height: opt(row.get(24)?),
+        },
     })
 }
 
@@ -224,5 +218,11 @@ pub(crate) fn part(row: &Row<'_>) -> rusqlite::Result<PartRow> {
         fee: row.get::<_, Col<_>>(5)?.0,
         state: row.get::<_, Col<_>>(6)?.0,
         route: row.get::<_, Col<_>>(7)?.0,
+        claim: PartClaim {
+            id: opt(row.get(8)?),
+            hash: opt(row.get(9)?),
+            preimage: opt(row.get(10)?),
+            expiry: opt(row.get(11)?),
+        },
     })
 }

@@ -2,7 +2,7 @@
 
 use crate::error::StoreError;
 use crate::writer::{Commit, Completion};
-use sponte_engine::commit::{ChangeSet, Transaction};
+use sponte_engine::commit::Transaction;
 use std::collections::HashMap;
 use std::sync::mpsc::{Receiver, TryRecvError};
 
@@ -45,11 +45,7 @@ impl Submission {
             let before = keys.insert((entry.namespace.clone(), entry.key.clone()), bytes);
             kv += bytes.saturating_sub(before.unwrap_or(0));
         }
-        let ChangeSet { payments, attempts, parts, transfers, settlements, events } =
-            &self.transaction.changes;
-        let rows = payments.len() + attempts.len() + parts.len();
-        let rows = rows + transfers.len() + settlements.len() + events.len();
-        kv + rows * ROW_BYTES
+        kv + self.transaction.changes.rows() * ROW_BYTES
     }
 }
 

@@ -9,7 +9,8 @@ use std::time::Duration;
 const APPLICATION_ID: i32 = 0x7370_6e74;
 
 /// One after the other; the file's `user_version` counts those that are done.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_ledger.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("migrations/0001_ledger.sql"), include_str!("migrations/0002_receive.sql")];
 
 /// Longer than a checkpoint takes; only another program on the file could hold it so long.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -33,7 +34,7 @@ pub(crate) fn open_writer(file: &Path, create: bool) -> Result<Connection, OpenE
     if mode != "wal" {
         return Err(OpenError::NoLog { file: file.to_owned(), mode });
     }
-    migrate(&mut conn, version).map_err(|e| unreadable(file, e))?;
+    migrate(&mut conn, version, file)?;
     Ok(conn)
 }
 
@@ -89,18 +90,36 @@ fn version(conn: &Connection, file: &Path) -> Result<usize, OpenError> {
 }
 
 /// All of it in one transaction, the header's numbers included: a crash leaves the file as it
-/// was, and the next start goes on from there.
-fn migrate(conn: &mut Connection, done: usize) -> rusqlite::Result<()> {
+/// was, and the next start goes on from there. Foreign keys are off meanwhile, as a table that is
+/// made anew is dropped under those that refer to it; whether all still refer to something is
+/// looked at before the commit.
+fn migrate(conn: &mut Connection, done: usize, file: &Path) -> Result<(), OpenError> {
     if done == MIGRATIONS.len() {
         return Ok(());
     }
+    // Without effect within a transaction.
+    conn.pragma_update(None, "foreign_keys", false).map_err(|e| unreadable(file, e))?;
+    let dangling = migrate_all(conn, done).map_err(|e| unreadable(file, e))?;
+    if dangling {
+        let why = "rows refer to rows that are not there".into();
+        return Err(OpenError::Unreadable { file: file.to_owned(), why });
+    }
+    conn.pragma_update(None, "foreign_keys", true).map_err(|e| unreadable(file, e))
+}
+
+/// Answers whether rows refer to others that are not there: then nothing was changed.
+fn migrate_all(conn: &mut Connection, done: usize) -> rusqlite::Result<bool> {
     let transaction = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
     for sql in &MIGRATIONS[done..] {
         transaction.execute_batch(sql)?;
     }
+    if transaction.prepare("PRAGMA foreign_key_check")?.exists([])? {
+        return Ok(true);
+    }
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", MIGRATIONS.len() as u32)?;
-    transaction.commit()
+    transaction.commit()?;
+    Ok(false)
 }
 
 fn unreadable(file: &Path, error: rusqlite::Error) -> OpenError {

@@ -1,4 +1,4 @@
-//! What a start reads: by the index of pending payments, so the past costs nothing.
+//! What a start reads: by the index of payments that have not ended, so the past costs nothing.
 
 use crate::codec::Col;
 use crate::error::StoreError;
@@ -7,27 +7,27 @@ use rusqlite::{Connection, Row};
 use sponte_engine::commit::{Account, Snapshot};
 use sponte_proto::ChannelId;
 
-/// The pending payments, oldest first.
-const PENDING: &str = "payments INDEXED BY payments_pending";
+/// The payments that have not ended, oldest first. The index is used only under [`OPEN`].
+const PAYMENTS: &str = "payments INDEXED BY payments_open";
+const OPEN: &str = "payments.state IN ('pending', 'held')";
 
 pub(crate) fn read(conn: &Connection) -> Result<Snapshot, StoreError> {
-    let payments =
-        format!("SELECT {PAYMENT} FROM {PENDING} WHERE payments.state = 'pending' ORDER BY payments.seq");
+    let payments = format!("SELECT {PAYMENT} FROM {PAYMENTS} WHERE {OPEN} ORDER BY payments.seq");
     // CROSS JOIN keeps the order of the loops: from what is pending outwards.
     let attempts = format!(
-        "SELECT {ATTEMPT} FROM {PENDING} CROSS JOIN attempts ON attempts.payment = payments.id
-         WHERE payments.state = 'pending' AND attempts.state = 'pending'
+        "SELECT {ATTEMPT} FROM {PAYMENTS} CROSS JOIN attempts ON attempts.payment = payments.id
+         WHERE {OPEN} AND attempts.state = 'pending'
          ORDER BY payments.seq, attempts.number"
     );
     let sent = format!(
-        "SELECT {PART} FROM {PENDING} CROSS JOIN attempts ON attempts.payment = payments.id
+        "SELECT {PART} FROM {PAYMENTS} CROSS JOIN attempts ON attempts.payment = payments.id
          CROSS JOIN parts ON parts.payment = payments.id AND parts.attempt = attempts.number
-         WHERE payments.state = 'pending' AND payments.direction = 'out' AND attempts.state = 'pending'
+         WHERE {OPEN} AND payments.direction = 'out' AND attempts.state = 'pending'
          ORDER BY payments.seq, parts.attempt, parts.number"
     );
     let received = format!(
-        "SELECT {PART} FROM {PENDING} CROSS JOIN parts ON parts.payment = payments.id
-         WHERE payments.state = 'pending' AND payments.direction = 'in'
+        "SELECT {PART} FROM {PAYMENTS} CROSS JOIN parts ON parts.payment = payments.id
+         WHERE {OPEN} AND payments.direction = 'in'
          ORDER BY payments.seq, parts.attempt, parts.number"
     );
     let mut parts = all(conn, &sent, [], part)?;
@@ -40,6 +40,8 @@ pub(crate) fn read(conn: &Connection) -> Result<Snapshot, StoreError> {
         attempts: all(conn, &attempts, [], attempt)?,
         parts,
         channel_balances_msat: all(conn, channels, [], channel_balance)?.into_iter().flatten().collect(),
+        waiting: crate::waiting::read(conn)?,
+        settings: crate::receive::settings(conn)?,
     })
 }
 

@@ -3,7 +3,7 @@
 use super::{Attempt, Awaits, Outgoing, cost, note_paid};
 use crate::backend::{Command, Send, SendFailure, SentPart};
 use crate::books::{Books, Entry};
-use crate::commit::{Account, AttemptRow, PartRow, State};
+use crate::commit::{Account, AttemptRow, PartClaim, PartRow, State};
 use crate::config::Config;
 use crate::derive;
 use crate::failure;
@@ -35,7 +35,7 @@ impl Outgoing {
             updated_at: step.now,
         };
         payment.row.attempts += 1;
-        payment.row.hash = row.hash;
+        payment.row.hash = Some(row.hash);
         payment.row.updated_at = step.now;
         step.changes.payments.push(payment.row.clone());
         step.changes.attempts.push(row.clone());
@@ -75,6 +75,7 @@ impl Outgoing {
                 fee: part.fee,
                 state: State::Pending,
                 route: part.route.clone(),
+                claim: PartClaim::default(),
             };
             books.reserve(step, in_flight(attempt, &part));
             known.push(part);

@@ -9,7 +9,7 @@ mod late;
 
 use crate::backend::SendFailure;
 use crate::books::Books;
-use crate::commit::{AttemptRow, Direction, Failure, Kind, PartRow, PaymentRow, State};
+use crate::commit::{AttemptRow, Direction, Failure, Kind, PartRow, PaymentRow, Receipt, State};
 use crate::config::Config;
 use crate::derive;
 use crate::failure;
@@ -242,7 +242,7 @@ fn new_row(id: PaymentId, request: PayRequest, now: Timestamp) -> PaymentRow {
         amount: request.amount,
         fee: Msat::ZERO,
         max_fee: request.fee_limit(),
-        hash: PaymentHash::from_bytes([0; 32]),
+        hash: None,
         preimage: None,
         failure: None,
         deadline: now.plus_millis(request.timeout_ms),
@@ -250,6 +250,7 @@ fn new_row(id: PaymentId, request: PayRequest, now: Timestamp) -> PaymentRow {
         max_attempts: request.max_attempts,
         created_at: now,
         updated_at: now,
+        receipt: Receipt::default(),
         key: Some(request.key),
         records: request.records,
     }
@@ -266,7 +267,7 @@ fn cost(amount: Msat, parts: &[PartRow], told: Msat) -> Msat {
 }
 
 fn note_paid(row: &mut PaymentRow, hash: PaymentHash, preimage: Preimage, fee: Msat) {
-    row.hash = hash;
+    row.hash = Some(hash);
     row.preimage = Some(preimage);
     row.fee = fee;
 }

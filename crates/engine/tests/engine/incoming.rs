@@ -1,7 +1,9 @@
 //! Payments to us, one thing at a time.
 
 use crate::rig::{Rig, channel, config, keysend, msat, preimage};
-use sponte_engine::backend::{BackendEvent, Claimable, Claimed, ClaimedPart, Command, Purpose};
+use sponte_engine::backend::{
+    BackendEvent, Claimable, Claimed, ClaimedPart, Command, FailAs, Kinds, Purpose, ReceiveFailed,
+};
 use sponte_engine::commit::{Account, State};
 use sponte_engine::{Engine, Fact, Input};
 use sponte_proto::{CltvExpiry, Msat, PaymentHash, PaymentId};
@@ -15,8 +17,12 @@ fn claimed(claimable: &Claimable, amounts_msat: &[u64]) -> Claimed {
     Claimed { id: claimable.id, hash: claimable.hash, parts: amounts_msat.iter().map(part).collect() }
 }
 
+fn failed_of(hash: PaymentHash) -> ReceiveFailed {
+    ReceiveFailed { hash, channels: vec![], claiming: false, waiting: false }
+}
+
 fn failed(hash: PaymentHash) -> BackendEvent {
-    BackendEvent::ReceiveFailed { hash, claiming: false }
+    BackendEvent::ReceiveFailed(failed_of(hash))
 }
 
 fn offer(rig: &mut Rig, claimable: &Claimable) -> Vec<Command> {
@@ -47,10 +53,11 @@ fn a_keysend_payment_is_taken() {
 fn what_is_refused_leaves_no_row() {
     let zero = Claimable { amount: Msat::ZERO, ..keysend(5) };
     let unknown = Claimable { purpose: Purpose::Unknown, ..keysend(5) };
-    let wrong = Claimable { purpose: Purpose::Keysend(preimage(6)), ..keysend(5) };
+    let wrong =
+        Claimable { purpose: Purpose::Keysend { preimage: preimage(6), payment_data: None }, ..keysend(5) };
     for refused in [zero, unknown, wrong] {
         let mut rig = Rig::new();
-        assert_eq!(offer(&mut rig, &refused), [Command::Fail(refused.hash)]);
+        assert_eq!(offer(&mut rig, &refused), [Command::Fail(refused.hash, FailAs::Unknown)]);
         rig.event(failed(refused.hash));
         assert!(rig.ledger.payments.is_empty() && rig.ledger.events.is_empty());
     }
@@ -59,9 +66,10 @@ fn what_is_refused_leaves_no_row() {
 #[test]
 fn a_kind_that_is_off_is_refused() {
     let mut rig = Rig::new();
-    rig.engine =
-        Engine::new(sponte_engine::Config { accept_keysend: false, ..config() }, rig.ledger.snapshot());
-    assert_eq!(offer(&mut rig, &keysend(5)), [Command::Fail(keysend(5).hash)]);
+    let mut config = config();
+    config.receive.kinds = Kinds { keysend: false, ..Kinds::default() };
+    rig.engine = Engine::new(config, rig.ledger.snapshot());
+    assert_eq!(offer(&mut rig, &keysend(5)), [Command::Fail(keysend(5).hash, FailAs::Unknown)]);
 }
 
 #[test]
@@ -70,10 +78,10 @@ fn a_preimage_is_for_one_payment() {
     offer(&mut rig, &keysend(5));
     rig.event(BackendEvent::Claimed(claimed(&keysend(5), &[7_000])));
     let again = Claimable { id: PaymentId::from_bytes([6; 32]), ..keysend(5) };
-    assert_eq!(offer(&mut rig, &again), [Command::Fail(again.hash)]);
+    assert_eq!(offer(&mut rig, &again), [Command::Fail(again.hash, FailAs::Unknown)]);
     // Without the ledger's word nobody knows, and it is refused as well.
     rig.input(Input::Backend(BackendEvent::Claimable(Box::new(keysend(8))), Fact::None));
-    assert_eq!(rig.commands, [Command::Fail(keysend(8).hash)]);
+    assert_eq!(rig.commands, [Command::Fail(keysend(8).hash, FailAs::Unknown)]);
 }
 
 #[test]
@@ -102,7 +110,7 @@ fn htlcs_that_are_failed_end_the_payment() {
 fn a_second_set_that_fails_during_the_claim_ends_nothing() {
     let mut rig = Rig::new();
     offer(&mut rig, &keysend(5));
-    rig.event(BackendEvent::ReceiveFailed { hash: keysend(5).hash, claiming: true });
+    rig.event(BackendEvent::ReceiveFailed(ReceiveFailed { claiming: true, ..failed_of(keysend(5).hash) }));
     assert_eq!(rig.state(keysend(5).id), State::Pending);
     rig.event(BackendEvent::Claimed(claimed(&keysend(5), &[7_000])));
     assert_eq!(rig.events(), ["payment_received"]);

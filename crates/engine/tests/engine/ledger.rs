@@ -1,11 +1,11 @@
 //! A ledger in memory that applies change sets as the store does, and refuses what it refuses.
 
 use sponte_engine::commit::{
-    Account, AttemptRow, ChangeSet, Direction, EventRow, PartRow, PaymentRow, Snapshot, State, TransferRow,
-    TransferState,
+    Account, AmpInvoiceRow, AttemptRow, ChangeSet, Direction, EventRow, PartRow, PaymentRow, Reason,
+    SettingRow, Snapshot, State, TransferRow, TransferState, WaitingPart,
 };
-use sponte_engine::{Fact, PastAttempt, Question};
-use sponte_proto::{ChannelId, Msat, PaymentId};
+use sponte_engine::{AmpFact, AmpQuestion, Fact, PastAttempt, PastPart, Question};
+use sponte_proto::{ChannelId, Msat, PaymentHash, PaymentId};
 use std::collections::BTreeMap;
 
 #[derive(Clone, Debug, Default)]
@@ -15,11 +15,19 @@ pub struct Ledger {
     pub parts: BTreeMap<(PaymentId, u32, u32), PartRow>,
     pub transfers: BTreeMap<String, TransferRow>,
     pub events: Vec<EventRow>,
+    /// In the order of their arrival.
+    pub waiting: Vec<WaitingPart>,
+    pub invoices: Vec<AmpInvoiceRow>,
+    /// Of refused HTLCs: how many, and what they carried.
+    pub counters: BTreeMap<(ChannelId, u64, Reason), (u64, u64)>,
+    pub settings: BTreeMap<String, Vec<u8>>,
 }
 
 impl Ledger {
     pub fn apply(&mut self, changes: ChangeSet) {
-        let ChangeSet { payments, attempts, parts, transfers, settlements, events } = changes;
+        let ChangeSet { payments, attempts, parts, transfers, settlements, events, .. } = &changes;
+        let (payments, attempts, parts) = (payments.clone(), attempts.clone(), parts.clone());
+        let (transfers, settlements, events) = (transfers.clone(), settlements.clone(), events.clone());
         self.payments.extend(payments.into_iter().map(|row| (row.id, row)));
         self.attempts.extend(attempts.into_iter().map(|row| (row.id, row)));
         let part_key = |row: &PartRow| (row.payment, row.attempt, row.number);
@@ -38,15 +46,81 @@ impl Ledger {
             }
         }
         self.events.extend(events);
+        self.apply_receive(changes);
+    }
+
+    fn apply_receive(&mut self, changes: ChangeSet) {
+        let ChangeSet { waiting, waited, amp_invoices, amp_received, counters, settings, .. } = changes;
+        for row in waiting {
+            assert!(self.waiting.iter().all(|known| known.claim() != row.claim()), "a part waits once");
+            self.waiting.push(row);
+        }
+        self.waiting.retain(|row| !waited.contains(&row.claim()));
+        for row in amp_invoices {
+            match self.invoices.iter_mut().find(|known| known.payment_addr == row.payment_addr) {
+                Some(known) => {
+                    *known = AmpInvoiceRow { payments: known.payments, received: known.received, ..row };
+                }
+                None => self.invoices.push(AmpInvoiceRow { payments: 0, received: Msat::ZERO, ..row }),
+            }
+        }
+        for row in amp_received {
+            let known = self.invoices.iter_mut().find(|known| known.payment_addr == row.payment_addr);
+            let known = known.expect("only invoices receive");
+            known.payments += u64::from(row.payments);
+            known.received = known.received.checked_add(row.amount).expect("small");
+        }
+        for row in counters {
+            let counted = self.counters.entry((row.channel, row.hour, row.reason)).or_default();
+            counted.0 += row.count;
+            counted.1 += row.amount.to_msat();
+        }
+        for row in settings {
+            match row.value {
+                Some(value) => drop(self.settings.insert(row.key, value)),
+                None => drop(self.settings.remove(&row.key)),
+            }
+        }
+    }
+
+    /// How many were refused for a reason.
+    pub fn refused(&self, reason: Reason) -> u64 {
+        self.counters.iter().filter(|((_, _, kind), _)| *kind == reason).map(|(_, (count, _))| count).sum()
+    }
+
+    fn received(&self, hash: PaymentHash, claim: PaymentId) -> bool {
+        self.parts.values().any(|row| {
+            row.claim.id == Some(claim) || (row.claim.hash == Some(hash) && row.state != State::Failed)
+        })
+    }
+
+    fn amp(&self, asked: &AmpQuestion) -> AmpFact {
+        let paid: Vec<_> = self
+            .payments
+            .values()
+            .filter(|row| row.receipt.payment_addr.as_ref() == Some(&asked.payment_addr))
+            .collect();
+        let invoice = self.invoices.iter().find(|row| row.payment_addr == asked.payment_addr);
+        AmpFact {
+            invoice: invoice.cloned(),
+            address_paid: !paid.is_empty(),
+            set_paid: paid.iter().any(|row| row.receipt.set_id == Some(asked.set_id)),
+            received: self.received(asked.hash, asked.claim),
+        }
+    }
+
+    fn past_part(&self, claim: PaymentId) -> Option<PastPart> {
+        let part = self.parts.values().find(|row| row.claim.id == Some(claim))?;
+        let own = |row: &&PartRow| row.payment == part.payment;
+        let parts = self.parts.values().filter(own).cloned().collect();
+        Some(PastPart { payment: self.payments[&part.payment].clone(), parts })
     }
 
     pub fn look_up(&self, question: Question) -> Fact {
         match question {
-            Question::Received(hash, id) => Fact::Received(self.payments.values().any(|row| {
-                let received = row.hash == hash && row.direction == Direction::In;
-                row.id == id || (received && row.state != State::Failed)
-            })),
-            Question::Payment(id) => Fact::Payment(self.payments.get(&id).cloned().map(Box::new)),
+            Question::Received(hash, claim) => Fact::Received(self.received(hash, claim)),
+            Question::Amp(asked) => Fact::Amp(Box::new(self.amp(&asked))),
+            Question::Part(claim) => Fact::Part(self.past_part(claim).map(Box::new)),
             Question::Attempt(id) => Fact::Attempt(self.past(id).map(Box::new)),
             Question::Transfers(prefixes) => {
                 let under = |row: &&TransferRow| prefixes.iter().any(|prefix| row.key.starts_with(prefix));
@@ -64,7 +138,12 @@ impl Ledger {
     }
 
     pub fn snapshot(&self) -> Snapshot {
-        let pending = |id: &PaymentId| self.payments.get(id).is_some_and(|row| row.state == State::Pending);
+        let open = |row: &&PaymentRow| !row.state.has_ended();
+        let pending = |id: &PaymentId| self.payments.get(id).is_some_and(|row| open(&row));
+        let incoming = |row: &&PartRow| {
+            let payment = &self.payments[&row.payment];
+            payment.direction == Direction::In && open(&payment)
+        };
         let attempts: Vec<AttemptRow> = self
             .attempts
             .values()
@@ -74,12 +153,18 @@ impl Ledger {
         let of_attempt = |row: &&PartRow| {
             attempts.iter().any(|attempt| attempt.payment == row.payment && attempt.number == row.attempt)
         };
-        let parts = self.parts.values().filter(of_attempt).cloned().collect();
+        let parts = self.parts.values().filter(|row| of_attempt(row) || incoming(row)).cloned().collect();
         Snapshot {
-            payments: self.payments.values().filter(|row| row.state == State::Pending).cloned().collect(),
+            payments: self.payments.values().filter(open).cloned().collect(),
             attempts,
             parts,
             channel_balances_msat: self.channel_balances_msat(),
+            waiting: self.waiting.clone(),
+            settings: self
+                .settings
+                .iter()
+                .map(|(key, value)| SettingRow { key: key.clone(), value: Some(value.clone()) })
+                .collect(),
         }
     }
 
@@ -118,10 +203,11 @@ impl Ledger {
     /// What holds at every commit.
     pub fn check(&self) {
         assert_eq!(self.posted(Account::InFlightOut), 0, "in flight for good");
-        assert_eq!(self.posted(Account::HeldIn), 0, "held for good");
+        assert_eq!(self.posted(Account::HeldIn), 0, "being claimed for good");
+        assert_eq!(self.posted(Account::Held), 0, "held for good");
         for row in self.transfers.values().filter(|row| row.state == TransferState::Pending) {
             let Some(payment) = row.payment else { continue };
-            assert_eq!(self.payments[&payment].state, State::Pending, "{} outlives its payment", row.key);
+            assert!(!self.payments[&payment].state.has_ended(), "{} outlives its payment", row.key);
         }
         for row in self.payments.values() {
             self.check_payment(row);
@@ -139,15 +225,18 @@ impl Ledger {
                 assert_eq!((to_world, fees), (amount, row.fee.to_msat().cast_signed()));
                 assert_eq!((states(State::Settled), states(State::Pending)), (1, 0));
                 assert!(row.fee <= row.max_fee, "the limit was {}, the fee is {}", row.max_fee, row.fee);
-                assert_eq!(row.preimage.as_ref().map(|preimage| preimage.payment_hash()), Some(row.hash));
+                assert_eq!(row.preimage.map(|preimage| preimage.payment_hash()), row.hash);
             }
             (Direction::In, State::Settled) => assert_eq!((to_world, fees), (-amount, 0)),
+            (Direction::In, State::Held) | (_, State::Canceled) => assert_eq!((to_world, fees), (0, 0)),
+            (Direction::Out, State::Held) => panic!("what we pay is never held"),
+            (Direction::In, State::Pending) => assert_eq!(fees, 0),
             (_, State::Failed) => {
                 assert_eq!((to_world, fees), (0, 0));
                 assert!(row.failure.is_some());
                 assert_eq!((states(State::Settled), states(State::Pending)), (0, 0));
             }
-            (_, State::Pending) => {
+            (Direction::Out, State::Pending) => {
                 assert_eq!((to_world, fees), (0, 0));
                 assert!(states(State::Pending) <= 1, "one attempt at a time");
             }

@@ -2,11 +2,18 @@
 
 use crate::ledger::Ledger;
 use sponte_engine::backend::{
-    BackendEvent, Claimable, Command, Purpose, Recovered, Send, SendFailure, SentPart,
+    BackendEvent, Claimable, Command, Kinds, Purpose, Recovered, Send, SendFailure, SentPart,
 };
 use sponte_engine::commit::{PaymentRow, State};
-use sponte_engine::{Config, Engine, Fact, Input, NodeSecret, Output, PayError, PayRequest, Ticket};
-use sponte_proto::{ChannelId, Msat, NodeId, PaymentHash, PaymentId, Preimage, Records, Timestamp};
+use sponte_engine::{
+    Config, Engine, Fact, Input, NodeSecret, Output, PayError, PayRequest, ReceiveError, Ticket,
+};
+use sponte_proto::{
+    BlockHeight, ChannelId, Msat, NodeId, PaymentHash, PaymentId, Preimage, Records, Timestamp,
+};
+
+/// The tip that a backend tells when it recovers.
+pub const HEIGHT: u32 = 700_000;
 
 pub struct Rig {
     pub engine: Engine,
@@ -14,6 +21,9 @@ pub struct Rig {
     pub now: Timestamp,
     pub commands: Vec<Command>,
     pub timeout: Option<Timestamp>,
+    /// The kinds that the backend was told last.
+    pub accepted: Option<Kinds>,
+    pub answers: Vec<Result<(), ReceiveError>>,
     replies: Vec<(Ticket, Result<PaymentId, PayError>)>,
 }
 
@@ -57,9 +67,10 @@ pub fn keysend(byte: u8) -> Claimable {
         hash: preimage(byte).payment_hash(),
         amount: msat(7_000),
         channels: vec![channel(1)],
+        expiry: None,
         claim_deadline: None,
         records: Records::new(),
-        purpose: Purpose::Keysend(preimage(byte)),
+        purpose: Purpose::Keysend { preimage: preimage(byte), payment_data: None },
     }
 }
 
@@ -76,6 +87,8 @@ impl Rig {
             now: Timestamp::from_millis(1_700_000_000_000),
             commands: vec![],
             timeout: None,
+            accepted: None,
+            answers: vec![],
             replies: vec![],
         }
     }
@@ -90,9 +103,11 @@ impl Rig {
         while let Some(output) = self.engine.poll_output() {
             match output {
                 Output::Persist(changes) => self.ledger.apply(changes),
+                Output::Backend(Command::Accept(kinds)) => self.accepted = Some(kinds),
                 Output::Backend(command) => self.commands.push(command),
                 Output::Timeout(at) => self.timeout = Some(at),
                 Output::Reply(ticket, answer) => self.replies.push((ticket, answer)),
+                Output::Answer(_, answer) => self.answers.push(answer),
             }
         }
         let booked: Vec<_> = self.engine.channel_balances_msat().collect();
@@ -105,7 +120,11 @@ impl Rig {
     }
 
     pub fn recover(&mut self, attempts: &[PaymentId], inbound: &[PaymentHash]) {
-        self.input(Input::Recovered(Recovered { attempts: attempts.to_vec(), inbound: inbound.to_vec() }));
+        self.input(Input::Recovered(Recovered {
+            attempts: attempts.to_vec(),
+            inbound: inbound.to_vec(),
+            height: BlockHeight::new(HEIGHT),
+        }));
     }
 
     pub fn pay(&mut self, request: PayRequest) -> Result<PaymentId, PayError> {

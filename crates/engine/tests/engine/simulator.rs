@@ -128,6 +128,7 @@ impl Simulation {
                 }
                 Output::Timeout(at) => self.timeout = Some(at),
                 Output::Reply(_, answer) => self.answer = Some(answer),
+                Output::Answer(..) => unreachable!("nobody asks about payments to us"),
             }
         }
     }

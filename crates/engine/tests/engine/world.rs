@@ -3,12 +3,13 @@
 //! leaves before it is durable. The network never forgets.
 
 use sponte_engine::backend::{
-    BackendEvent, Claimable, Claimed, ClaimedPart, Command, Purpose, Recovered, Send, SendFailure, SentPart,
+    BackendEvent, Claimable, Claimed, ClaimedPart, Command, Purpose, ReceiveFailed, Recovered, Send,
+    SendFailure, SentPart,
 };
-use sponte_proto::{ChannelId, CltvExpiry, PaymentHash, PaymentId};
+use sponte_proto::{BlockHeight, ChannelId, CltvExpiry, PaymentHash, PaymentId};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use crate::rig::{channel, keysend, msat, node};
+use crate::rig::{HEIGHT, channel, keysend, msat, node};
 
 /// SplitMix64: the same seed, the same world.
 #[derive(Clone, Debug)]
@@ -80,7 +81,8 @@ impl Backend {
                     *state = Inbound::Claimed;
                 }
             }
-            Command::Fail(hash) => self.fail(hash),
+            Command::Fail(hash, _) => self.fail(hash),
+            Command::Accept(_) => {}
         }
     }
 
@@ -117,7 +119,7 @@ impl Backend {
     pub fn fail(&mut self, hash: PaymentHash) {
         if let Some((_, state @ Inbound::Offered)) = self.inbound.get_mut(&hash) {
             *state = Inbound::Failed;
-            self.queue.push_back(BackendEvent::ReceiveFailed { hash, claiming: false });
+            self.queue.push_back(BackendEvent::ReceiveFailed(received_failed(hash, false)));
         }
     }
 
@@ -140,6 +142,7 @@ impl Backend {
         Recovered {
             attempts: self.attempts.keys().copied().collect(),
             inbound: held.map(|(hash, _)| *hash).collect(),
+            height: BlockHeight::new(HEIGHT),
         }
     }
 
@@ -178,7 +181,7 @@ impl Network {
         match backend.inbound.get(&hash) {
             None => {}
             Some((_, Inbound::Claimed)) if !self.released.contains(&hash) => {
-                let failed = BackendEvent::ReceiveFailed { hash, claiming: true };
+                let failed = BackendEvent::ReceiveFailed(received_failed(hash, true));
                 return backend.queue.push_back(failed);
             }
             Some(_) => return,
@@ -191,7 +194,7 @@ impl Network {
     pub fn release(&mut self, durable: &Backend, live: &mut Backend) {
         for (hash, (claimable, state)) in &durable.inbound {
             if *state == Inbound::Claimed && self.released.insert(*hash) {
-                assert!(matches!(claimable.purpose, Purpose::Keysend(_)));
+                assert!(matches!(claimable.purpose, Purpose::Keysend { .. }));
                 let BackendEvent::Claimed(claimed) = claimed(claimable) else { unreachable!("made so") };
                 for part in claimed.parts {
                     *self.truth_msat.entry(part.channel).or_default() += part.amount.to_msat().cast_signed();
@@ -252,6 +255,10 @@ impl Network {
         let usable = BackendEvent::ChannelReady { channel: channel(1), peer: node(5) };
         self.facts.push(usable);
     }
+}
+
+fn received_failed(hash: PaymentHash, claiming: bool) -> ReceiveFailed {
+    ReceiveFailed { hash, channels: vec![], claiming, waiting: false }
 }
 
 fn claimed_of(claimable: &Claimable) -> Claimed {

@@ -2,8 +2,8 @@
 
 use sponte_engine::backend::{
     Admin, Backend, BackendEvent, ChannelOpened, Claimable, Claimed, ClaimedPart, CoinsSent, Command,
-    NodeInfo, Peer, Purpose, Recovered, Refusal, RefusalKind, Sealed, Send, SendFailure, SentPart,
-    WalletBalance,
+    NodeInfo, Peer, Purpose, ReceiveFailed, Recovered, Refusal, RefusalKind, Sealed, Send, SendFailure,
+    SentPart, WalletBalance,
 };
 use sponte_node::Waker;
 use sponte_proto::{
@@ -46,9 +46,10 @@ impl Shared {
             hash: preimage.payment_hash(),
             amount,
             channels: vec![channel()],
+            expiry: None,
             claim_deadline: None,
             records,
-            purpose: Purpose::Keysend(preimage),
+            purpose: Purpose::Keysend { preimage, payment_data: None },
         })));
         self.wake();
     }
@@ -128,8 +129,14 @@ impl Backend for Played {
                 let parts = vec![ClaimedPart { channel: channel(), amount, expiry: CltvExpiry::new(500) }];
                 shared.events.push(BackendEvent::Claimed(Claimed { id, hash, parts }));
             }
-            Command::Fail(hash) => {
-                let failed = BackendEvent::ReceiveFailed { hash, claiming: false };
+            Command::Accept(_) => {}
+            Command::Fail(hash, _) => {
+                let failed = BackendEvent::ReceiveFailed(ReceiveFailed {
+                    hash,
+                    channels: vec![],
+                    claiming: false,
+                    waiting: false,
+                });
                 self.shared.lock().expect("no panic").events.push(failed);
             }
         }
@@ -139,6 +146,7 @@ impl Backend for Played {
         let mut shared = self.shared.lock().expect("no panic");
         let refuse = |kind, words: &str| Refusal::new(kind, words);
         match request {
+            Admin::AmpInvoice(_, reply) => reply(Ok("lnbcrt1signed".into())),
             Admin::Connect(id, address, reply) if address.ends_with(":1") => {
                 let words = format!("{id} does not answer at {address}: check the address");
                 reply(Err(Refusal::new(RefusalKind::Unavailable, words)));

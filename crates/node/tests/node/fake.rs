@@ -3,13 +3,15 @@
 //! its [`World`].
 
 use sponte_engine::backend::{
-    Admin, Backend, BackendEvent, Channel, Claimable, Claimed, ClaimedPart, Command, Purpose, Recovered,
-    Refusal, Reply, Sealed, Send, SendFailure, SentPart, WalletBalance,
+    Admin, Backend, BackendEvent, Channel, Claimable, Claimed, ClaimedPart, Command, Purpose, ReceiveFailed,
+    Recovered, Refusal, Reply, Sealed, Send, SendFailure, SentPart, WalletBalance,
 };
 use sponte_engine::commit::KvBatch;
 use sponte_engine::{Config, NodeSecret};
 use sponte_node::{Node, PaymentRequest, StartError, Waker, spawn};
-use sponte_proto::{ChannelId, CltvExpiry, Msat, NodeId, PaymentHash, PaymentId, Preimage, Records};
+use sponte_proto::{
+    BlockHeight, ChannelId, CltvExpiry, Msat, NodeId, PaymentHash, PaymentId, Preimage, Records,
+};
 use sponte_store::{Failpoints, Options, Store};
 use std::collections::VecDeque;
 use std::collections::btree_map::{BTreeMap, Entry};
@@ -161,7 +163,12 @@ impl Backend for Fake {
                     Entry::Vacant(free) => drop(free.insert((**claimable).clone())),
                     // LDK fails a second set of a hash that is being claimed by itself.
                     Entry::Occupied(_) => {
-                        *event = BackendEvent::ReceiveFailed { hash: claimable.hash, claiming: true };
+                        *event = BackendEvent::ReceiveFailed(ReceiveFailed {
+                            hash: claimable.hash,
+                            channels: vec![],
+                            claiming: true,
+                            waiting: false,
+                        });
                     }
                 },
                 BackendEvent::Sent { attempt, .. } | BackendEvent::AttemptFailed { attempt, .. } => {
@@ -191,7 +198,8 @@ impl Backend for Fake {
                 self.next.push(Leaving::Htlc(send));
             }
             Command::Claim(hash, _) => self.next.push(Leaving::Preimage(hash)),
-            Command::Fail(hash) => self.world.state().refused.push(hash),
+            Command::Accept(_) => {}
+            Command::Fail(hash, _) => self.world.state().refused.push(hash),
         }
     }
 
@@ -220,6 +228,7 @@ impl Backend for Fake {
         Ok(Recovered {
             attempts: self.attempts.keys().copied().collect(),
             inbound: self.inbound.keys().copied().collect(),
+            height: BlockHeight::new(700_000),
         })
     }
 
@@ -357,9 +366,10 @@ pub fn keysend(number: u8, byte: u8) -> Claimable {
         hash: preimage.payment_hash(),
         amount: Msat::from_sat(7).expect("small"),
         channels: vec![channel(1)],
+        expiry: None,
         claim_deadline: None,
         records: Records::new(),
-        purpose: Purpose::Keysend(preimage),
+        purpose: Purpose::Keysend { preimage, payment_data: None },
     }
 }
 

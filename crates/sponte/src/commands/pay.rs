@@ -197,9 +197,9 @@ async fn watch(
 fn tell(context: &Context, detail: PaymentDetail, no_wait: bool) -> Done {
     let (outcome, done) = match detail.payment.state {
         State::Settled => ("settled", Done::Well),
-        State::Failed => ("failed", Done::Told(Code::PaymentFailed)),
-        State::Pending if no_wait => ("pending", Done::Well),
-        State::Pending => ("still_in_flight", Done::Told(Code::StillInFlight)),
+        State::Failed | State::Canceled => ("failed", Done::Told(Code::PaymentFailed)),
+        State::Pending | State::Held if no_wait => ("pending", Done::Well),
+        State::Pending | State::Held => ("still_in_flight", Done::Told(Code::StillInFlight)),
     };
     let answer = Answer { outcome, detail };
     if context.output.is_json() || done == Done::Well {

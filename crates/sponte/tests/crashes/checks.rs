@@ -80,15 +80,15 @@ pub async fn ledgers(world: &World, asked: &[Asked]) -> Outcome<Counts> {
             return Err(format!("{key} is not in the sender's ledger"));
         };
         match payment.state {
-            State::Pending => return Err(format!("{key} is pending")),
+            State::Pending | State::Held => return Err(format!("{key} is pending")),
             State::Settled => {
                 counts.settled += 1;
-                let Some(arrived) = received[ask.to].remove(&payment.hash) else {
+                let Some(arrived) = payment.hash.and_then(|hash| received[ask.to].remove(&hash)) else {
                     return Err(format!("{key} is settled at the sender's end alone"));
                 };
                 same(ask, &payment, &arrived)?;
             }
-            State::Failed => counts.failed += 1,
+            State::Failed | State::Canceled => counts.failed += 1,
         }
     }
     // What is left was paid by no key, or by one that says that it is not.
@@ -128,7 +128,8 @@ async fn outgoing(node: &Node) -> Outcome<BTreeMap<String, Payment>> {
 async fn incoming(node: &Node) -> Outcome<BTreeMap<PaymentHash, Payment>> {
     let mut all = BTreeMap::new();
     for payment in payments(node, Direction::In).await? {
-        let (hash, settled) = (payment.hash, payment.state == State::Settled);
+        let settled = payment.state == State::Settled;
+        let Some(hash) = payment.hash else { return Err(format!("{payment:?} has no hash")) };
         let before = all.insert(hash, payment);
         if before.is_some_and(|before: Payment| before.state == State::Settled && settled) {
             return Err(format!("{} was paid twice with the hash {hash}", node.name));

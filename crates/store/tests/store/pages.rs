@@ -126,8 +126,14 @@ fn a_hash_is_known_once_received() {
         received(3, State::Failed),
         payment(4, State::Settled),
     ];
-    write_changes(&store, ChangeSet { payments, ..ChangeSet::default() }).expect("written");
-    let known: Vec<u64> =
-        (0..6).filter(|n| store.ledger().received_before(&hash(*n)).expect("read")).collect();
-    assert_eq!(known, [1, 2]);
+    let states = [State::Pending, State::Settled, State::Failed];
+    let parts = (1..).zip(states).map(|(n, state)| received_part(n, state)).collect();
+    write_changes(&store, ChangeSet { payments, parts, ..ChangeSet::default() }).expect("written");
+    let known = |claim: u64| -> Vec<u64> {
+        (0..6).filter(|n| store.ledger().received_before(&hash(*n), &id(claim)).expect("read")).collect()
+    };
+    assert_eq!(known(9), [1, 2]);
+    assert_eq!(known(3), [0, 1, 2, 3, 4, 5], "a claim id is for one payment, whatever became of it");
+    assert_eq!(store.ledger().payment_of_claim(&id(3)).expect("read"), Some(id(3)));
+    assert_eq!(store.ledger().payment_of_claim(&id(4)).expect("read"), None);
 }

@@ -88,7 +88,7 @@ pub fn payment(number: u64, state: State) -> PaymentRow {
         amount: msat(50_000),
         fee: msat(7),
         max_fee: msat(1_000),
-        hash: hash(number),
+        hash: Some(hash(number)),
         preimage: (state == State::Settled).then(|| Preimage::from_bytes(bytes(5, number))),
         records: Records::from_received([(TEXT_RECORD, b"ciao".to_vec()), (65_537, vec![])]),
         failure: (state == State::Failed)
@@ -98,6 +98,7 @@ pub fn payment(number: u64, state: State) -> PaymentRow {
         max_attempts: 5,
         created_at: at(1_000 + number),
         updated_at: at(2_000 + number),
+        receipt: Receipt::default(),
     }
 }
 
@@ -138,7 +139,19 @@ pub fn part(of: u64, attempt: u32, nth: u32, amount_msat: u64, state: State) -> 
         fee: Msat::ZERO,
         state,
         route: vec![node(1), node(2)],
+        claim: PartClaim::default(),
     }
+}
+
+/// The one part of an incoming payment.
+pub fn received_part(of: u64, state: State) -> PartRow {
+    let claim = PartClaim {
+        id: Some(id(of)),
+        hash: Some(hash(of)),
+        preimage: Some(Preimage::from_bytes(bytes(5, of))),
+        expiry: Some(CltvExpiry::new(800_000)),
+    };
+    PartRow { route: vec![], claim, ..part(of, 0, 0, 50_000, state) }
 }
 
 pub fn transfer(key: &str, debit: Account, credit: Account, amount_msat: u64) -> TransferRow {
@@ -189,7 +202,7 @@ pub fn settled(number: u64) -> ChangeSet {
             PartRow { fee: msat(7), ..part(number, 0, 1, 30_000, State::Settled) },
         ],
         transfers: [out, world, fee].map(|transfer| of_payment(number, transfer)).into(),
-        settlements: vec![],
         events: vec![event("payment_sent", Some(number))],
+        ..ChangeSet::default()
     }
 }
