@@ -5,13 +5,13 @@ use crate::books::Books;
 use crate::commit::{Direction, Snapshot};
 use crate::config::Config;
 use crate::derive;
-use crate::incoming::Incoming;
+use crate::incoming::{Incoming, Open};
 use crate::input::{Fact, Input, Question};
 use crate::outgoing::Outgoing;
-use crate::output::{Output, ReceiveError};
+use crate::output::Output;
 use crate::step::Step;
 use sponte_proto::{ChannelId, PaymentId, Timestamp};
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 /// Decides. See the crate's documentation for how to drive it.
 #[derive(Debug)]
@@ -29,12 +29,15 @@ impl Engine {
     /// Goes on from what the ledger has. Payments that were pending wait for
     /// [`Input::Recovered`], or for the event that ends them.
     pub fn new(config: Config, snapshot: Snapshot) -> Engine {
-        let Snapshot { payments, attempts, parts, channel_balances_msat, .. } = snapshot;
+        let Snapshot { payments, attempts, parts, channel_balances_msat, waiting, settings } = snapshot;
         let (incoming, outgoing): (Vec<_>, Vec<_>) =
             payments.into_iter().partition(|row| row.direction == Direction::In);
+        let ids: BTreeSet<PaymentId> = incoming.iter().map(|row| row.id).collect();
+        let (received, parts) = parts.into_iter().partition(|part| ids.contains(&part.payment));
+        let open = Open { payments: incoming, parts: received, waiting, settings };
         Engine {
+            incoming: Incoming::new(&config, open),
             config,
-            incoming: Incoming::new(incoming),
             outgoing: Outgoing::new(outgoing, attempts, parts),
             books: Books::new(channel_balances_msat),
             outputs: VecDeque::new(),
@@ -46,12 +49,9 @@ impl Engine {
     /// events before it.
     pub fn question(&self, event: &BackendEvent) -> Option<Question> {
         match event {
-            BackendEvent::Claimable(claimable) => {
-                let asked = Question::Received(claimable.hash, claimable.id);
-                (!self.incoming.contains(claimable.id)).then_some(asked)
-            }
+            BackendEvent::Claimable(claimable) => self.incoming.question(claimable),
             BackendEvent::Claimed(claimed) => {
-                (!self.incoming.contains(claimed.id)).then_some(Question::Part(claimed.id))
+                (!self.incoming.is_claiming(claimed.id)).then_some(Question::Part(claimed.id))
             }
             BackendEvent::Sent { attempt, .. } => {
                 (!self.outgoing.awaits(*attempt)).then_some(Question::Attempt(*attempt))
@@ -74,19 +74,24 @@ impl Engine {
             Input::Pay(request, ticket, past) => {
                 self.outgoing.handle_pay(&self.config, &mut step, request, ticket, past);
             }
-            Input::Decide(_, _, ticket, _) => step.answer(ticket, Err(ReceiveError::UnknownPayment)),
-            Input::AmpInvoice(_, ticket) | Input::CancelAmpInvoice(_, ticket) => {
-                step.answer(ticket, Err(ReceiveError::UnknownInvoice));
+            Input::Decide(id, decision, ticket, known) => {
+                let known = known.as_deref();
+                self.incoming.handle_decision(&mut self.books, &mut step, id, decision, ticket, known);
             }
-            Input::Receive(_, ticket) => step.answer(ticket, Err(ReceiveError::NoAmount)),
+            Input::AmpInvoice(row, ticket) => self.incoming.handle_amp_invoice(&mut step, *row, ticket),
+            Input::CancelAmpInvoice(known, ticket) => {
+                self.incoming.handle_cancel_amp_invoice(&mut step, known.map(|row| *row), ticket);
+            }
+            Input::Receive(receive, ticket) => self.incoming.handle_receive(&mut step, receive, ticket),
             Input::Recovered(recovered) => self.handle_recovered(&mut step, recovered),
             Input::Time => {
                 self.timeout = None;
                 self.outgoing.handle_time(&self.config, &mut step);
+                self.incoming.handle_time(&mut self.books, &mut step);
             }
         }
         self.outputs.extend(step.into_outputs());
-        let next = self.outgoing.next_timeout();
+        let next = self.outgoing.next_timeout().into_iter().chain(self.incoming.next_timeout()).min();
         if let Some(at) = next.filter(|at| self.timeout != Some(*at)) {
             self.outputs.push_back(Output::Timeout(at));
         }
@@ -108,19 +113,14 @@ impl Engine {
         let Engine { config, incoming, outgoing, books, .. } = self;
         match event {
             BackendEvent::Claimable(claimable) => {
-                // Without the fact nobody knows that it is new, and a preimage is for one payment.
-                let before = fact != Fact::Received(false);
-                incoming.handle_claimable(books, step, &claimable, config.receive.kinds.keysend, before);
+                incoming.handle_claimable(books, step, &claimable, &fact);
             }
             BackendEvent::Claimed(claimed) => {
-                let past = if let Fact::Part(past) = fact { past.map(|past| past.payment) } else { None };
+                let past = if let Fact::Part(past) = fact { past.map(|past| *past) } else { None };
                 incoming.handle_claimed(books, step, &claimed, past);
             }
-            BackendEvent::ReceiveFailed(failed) => {
-                let spared = failed.claiming || failed.waiting;
-                incoming.handle_receive_failed(books, step, failed.hash, spared);
-            }
-            BackendEvent::Block(_) => {}
+            BackendEvent::ReceiveFailed(failed) => incoming.handle_receive_failed(books, step, &failed),
+            BackendEvent::Block(height) => incoming.handle_block(books, step, height),
             BackendEvent::Dispatched { attempt, parts } => {
                 outgoing.handle_dispatched(books, step, attempt, &parts);
             }
@@ -146,9 +146,9 @@ impl Engine {
     }
 
     fn handle_recovered(&mut self, step: &mut Step, recovered: Recovered) {
-        let Recovered { attempts, inbound, height: _ } = recovered;
-        step.command(Command::Accept(self.config.receive.kinds));
-        self.incoming.recover(&mut self.books, step, &inbound.into_iter().collect());
+        let Recovered { attempts, inbound, height } = recovered;
+        step.command(Command::Accept(self.incoming.kinds()));
+        self.incoming.recover(&mut self.books, step, &inbound.into_iter().collect(), height);
         self.outgoing.recover(&self.config, &mut self.books, step, &attempts.into_iter().collect());
     }
 }

@@ -3,6 +3,7 @@
 
 use crate::backend::SendFailure;
 use crate::commit::{Failure, PaymentRow};
+use crate::incoming::Canceled;
 use sponte_proto::Msat;
 
 fn failure(code: &str, message: String) -> Failure {
@@ -71,6 +72,25 @@ pub(crate) fn not_received() -> Failure {
         "not_received",
         "its HTLCs were failed before they could be claimed: ask the sender to pay again".into(),
     )
+}
+
+/// Why a held payment was failed.
+pub(crate) fn of_canceled(why: Canceled) -> Failure {
+    match why {
+        Canceled::Asked => failure("canceled", "this node gave it back: nothing to do".into()),
+        Canceled::Time => failure(
+            "hold_timeout",
+            "nobody decided in time: ask the sender to pay again, or hold payments for longer".into(),
+        ),
+        Canceled::Height => failure(
+            "hold_deadline",
+            "nobody decided before it came too near to its expiry: ask the sender to pay again".into(),
+        ),
+        Canceled::Lost => failure(
+            "hold_lost",
+            "some of its HTLCs were failed before the decision: ask the sender to pay again".into(),
+        ),
+    }
 }
 
 /// What is noted of an attempt that failed on the way and may be followed by another.
@@ -166,10 +186,11 @@ mod tests {
     }
 
     #[test]
-    fn amounts_that_are_compared_have_one_unit() {
-        let spendable = Msat::new(3_500).expect("small");
-        let Failure { message, .. } = of_attempt(&SendFailure::InsufficientBalance { spendable }, &payment());
-        assert!(message.contains("3500msat, not 50000msat"), "{message}");
+    fn every_end_of_a_hold_says_what_to_do() {
+        for why in [Canceled::Asked, Canceled::Time, Canceled::Height, Canceled::Lost] {
+            let Failure { message, .. } = of_canceled(why);
+            assert!(message.contains(": ") && !message.contains('\n'), "{message}");
+        }
     }
 
     #[test]

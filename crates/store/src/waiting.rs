@@ -28,8 +28,8 @@ pub(crate) fn insert(conn: &Connection, row: &WaitingPart) -> Result<(), StoreEr
     conn.prepare_cached(
         "INSERT INTO waiting_parts (
             claim, hash, amount_msat, channels, expiry, claim_deadline, records, purpose, preimage,
-            payment_secret, total_msat, root_share, set_id, child_index, arrived_at_ms
-         ) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
+            payment_secret, total_msat, root_share, set_id, child_index, to_invoice, arrived_at_ms
+         ) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
          ON CONFLICT (claim) DO NOTHING",
     )?
     .execute(params![
@@ -47,6 +47,7 @@ pub(crate) fn insert(conn: &Connection, row: &WaitingPart) -> Result<(), StoreEr
         amp.as_ref().map(|amp| Col(&amp.root_share)),
         amp.as_ref().map(|amp| Col(amp.set_id)),
         amp.as_ref().map(|amp| amp.child_index),
+        row.to_invoice,
         Col(row.arrived_at),
     ])?;
     Ok(())
@@ -60,7 +61,7 @@ pub(crate) fn delete(conn: &Connection, claim: PaymentId) -> Result<(), StoreErr
 /// All of them, in the order of their arrival.
 pub(crate) fn read(conn: &Connection) -> Result<Vec<WaitingPart>, StoreError> {
     let sql = "SELECT claim, hash, amount_msat, channels, expiry, claim_deadline, records, purpose, preimage,
-                   payment_secret, total_msat, root_share, set_id, child_index, arrived_at_ms
+                   payment_secret, total_msat, root_share, set_id, child_index, to_invoice, arrived_at_ms
                FROM waiting_parts ORDER BY arrived_at_ms, rowid";
     all(conn, sql, [], waiting_part)
 }
@@ -127,5 +128,5 @@ fn waiting_part(row: &Row<'_>) -> rusqlite::Result<WaitingPart> {
         records: row.get::<_, Col<_>>(6)?.0,
         purpose,
     };
-    Ok(WaitingPart { claimable, arrived_at: row.get::<_, Col<_>>(14)?.0 })
+    Ok(WaitingPart { claimable, to_invoice: row.get(14)?, arrived_at: row.get::<_, Col<_>>(15)?.0 })
 }

@@ -41,6 +41,8 @@ pub struct PartClaim {
 pub struct WaitingPart {
     /// What arrived.
     pub claimable: Claimable,
+    /// It was paid to an AMP invoice.
+    pub to_invoice: bool,
     /// When.
     pub arrived_at: Timestamp,
 }

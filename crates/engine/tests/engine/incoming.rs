@@ -5,7 +5,7 @@ use sponte_engine::backend::{
     BackendEvent, Claimable, Claimed, ClaimedPart, Command, FailAs, Kinds, Purpose, ReceiveFailed,
 };
 use sponte_engine::commit::{Account, State};
-use sponte_engine::{Engine, Fact, Input};
+use sponte_engine::{Fact, Input};
 use sponte_proto::{CltvExpiry, Msat, PaymentHash, PaymentId};
 
 fn claimed(claimable: &Claimable, amounts_msat: &[u64]) -> Claimed {
@@ -65,10 +65,9 @@ fn what_is_refused_leaves_no_row() {
 
 #[test]
 fn a_kind_that_is_off_is_refused() {
-    let mut rig = Rig::new();
     let mut config = config();
-    config.receive.kinds = Kinds { keysend: false, ..Kinds::default() };
-    rig.engine = Engine::new(config, rig.ledger.snapshot());
+    config.receive.kinds = Kinds { keysend: false, mpp_keysend: false, ..Kinds::default() };
+    let mut rig = Rig::with(config);
     assert_eq!(offer(&mut rig, &keysend(5)), [Command::Fail(keysend(5).hash, FailAs::Unknown)]);
 }
 

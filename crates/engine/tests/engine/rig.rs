@@ -75,8 +75,17 @@ pub fn keysend(byte: u8) -> Claimable {
 }
 
 impl Rig {
+    /// One that has started over an empty ledger.
     pub fn new() -> Rig {
-        Rig::over(Ledger::default())
+        Rig::with(config())
+    }
+
+    /// As [`Rig::new`], configured otherwise.
+    pub fn with(config: Config) -> Rig {
+        let mut rig = Rig::over(Ledger::default());
+        rig.engine = Engine::new(config, rig.ledger.snapshot());
+        rig.recover(&[], &[]);
+        rig
     }
 
     /// An engine that goes on from a ledger.

@@ -4,6 +4,7 @@
 use crate::ledger::Ledger;
 use crate::rig::{config, msat, node, request};
 use crate::world::{Backend, Inbound, Network, Random};
+use sponte_engine::backend::Recovered;
 use sponte_engine::commit::{Account, State};
 use sponte_engine::{Engine, Fact, Input, Output, PayError, Ticket};
 use sponte_proto::{PaymentId, Timestamp};
@@ -28,7 +29,7 @@ struct Simulation {
 
 impl Simulation {
     fn new(seed: u64) -> Simulation {
-        Simulation {
+        let mut simulation = Simulation {
             random: Random(seed),
             engine: Engine::new(config(), Ledger::default().snapshot()),
             ledger: Ledger::default(),
@@ -39,7 +40,9 @@ impl Simulation {
             timeout: None,
             owners: BTreeMap::new(),
             answer: None,
-        }
+        };
+        simulation.input(Input::Recovered(Recovered::default()));
+        simulation
     }
 
     fn act(&mut self) {

@@ -105,6 +105,7 @@ CREATE TABLE waiting_parts (
     root_share BLOB,
     set_id BLOB,
     child_index INTEGER,
+    to_invoice INTEGER NOT NULL CHECK (to_invoice IN (0, 1)),
     arrived_at_ms INTEGER NOT NULL,
     CHECK ((preimage IS NULL) = (purpose = 'amp')),
     CHECK ((payment_secret IS NULL) = (total_msat IS NULL)),
