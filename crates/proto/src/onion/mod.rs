@@ -37,7 +37,7 @@ pub use build::BuildError;
 pub use keys::{DerivedKey, KeyType, SharedSecret};
 pub(crate) use keys::{apply_stream, hmac};
 pub use packet::{OnionPacket, PAYMENT_PAYLOADS, PacketError, hop_size};
-pub use peel::{PeelError, Peeled, peel, peel_with_secret};
+pub use peel::{PeelError, Peeled, peel, peel_final, peel_with_secret};
 pub use reseal::{ResealError, reseal};
 pub use route::{RouteError, RouteSecrets};
 

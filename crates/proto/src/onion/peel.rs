@@ -98,6 +98,24 @@ pub fn peel_with_secret<C: Verification>(
     peel_layer(secp, shared_secret, packet, associated_data)
 }
 
+/// The payload of a final hop; `None` if the packet is to be forwarded, which costs no arithmetic
+/// on the curve here. For a node that only looks at what is for itself.
+///
+/// # Errors
+/// As [`peel_with_secret`].
+pub fn peel_final(
+    shared_secret: &SharedSecret,
+    packet: &OnionPacket,
+    associated_data: &[u8],
+) -> Result<Option<Zeroizing<Vec<u8>>>, PeelError> {
+    check_version(packet)?;
+    check_hmac(shared_secret, packet, associated_data)?;
+    let mut content = Zeroizing::new(packet.hop_payloads().to_vec());
+    shared_secret.derive(KeyType::Rho).stream().apply_keystream(&mut content);
+    let Hop { payload, next_hmac, .. } = split_hop(&content)?;
+    Ok((*next_hmac == [0; 32]).then(|| Zeroizing::new(payload.to_vec())))
+}
+
 fn check_version(packet: &OnionPacket) -> Result<(), PeelError> {
     match packet.version() {
         0 => Ok(()),

@@ -252,7 +252,10 @@ proptest! {
         let (route, packet) = build_any(&secp, &keys, &payloads, &data, size);
         prop_assert_eq!(packet.hop_payloads().len(), size);
         let first = peel_with_secret(&secp, route.shared_secrets()[0].clone(), &packet, &data);
-        prop_assert_eq!(&*first.expect("ours").payload, &payloads[0]);
+        let first = first.expect("ours");
+        prop_assert_eq!(&*first.payload, &payloads[0]);
+        let last = peel_final(&route.shared_secrets()[0], &packet, &data).expect("ours");
+        prop_assert_eq!(last, first.next.is_none().then_some(first.payload));
         peel_all(&secp, &keys, packet, &payloads, &data);
     }
 
@@ -269,6 +272,9 @@ proptest! {
         bytes[at] ^= 1 << bit;
         let flipped = OnionPacket::decode(&bytes).expect("as long");
         let refused = peel(&secp, &keys[0], &flipped, &data).expect_err("altered");
+        let secret = SharedSecret::new(packet.point().expect("a point"), &keys[0]);
+        // The secret is given, not of the key that the packet has now.
+        prop_assert_eq!(peel_final(&secret, &flipped, &data).is_err(), !(1..34).contains(&at));
         match at {
             0 => prop_assert_eq!(refused, PeelError::Version(1 << bit)),
             1..34 => prop_assert!(matches!(refused, PeelError::Key | PeelError::Hmac)),

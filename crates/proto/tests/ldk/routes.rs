@@ -12,7 +12,7 @@ use lightning::ln::outbound_payment::{RecipientCustomTlvs, RecipientOnionFields}
 use lightning::routing::router::RouteHop;
 use lightning::types::payment::{PaymentHash, PaymentPreimage, PaymentSecret as LdkSecret};
 use sponte_proto::mpp::PaymentData;
-use sponte_proto::onion::{OnionPacket, PAYMENT_PAYLOADS, PeelError, RouteSecrets, peel, reseal};
+use sponte_proto::onion::{OnionPacket, PAYMENT_PAYLOADS, PeelError, RouteSecrets, peel, peel_final, reseal};
 use sponte_proto::payload::{FinalPayload, ForwardPayload, HopPayload, Position};
 use sponte_proto::{CltvExpiry, Msat, PaymentSecret, Preimage, Records, ShortChannelId};
 
@@ -186,6 +186,8 @@ fn we_peel_what_ldk_builds_and_build_the_same_bytes() {
         let secrets = payment.secrets(&secp);
         for (i, (node, expected)) in payment.nodes.iter().zip(&payment.payloads).enumerate() {
             let peeled = peel(&secp, &node.secret_key, &packet, &payment.payment_hash).expect("ours");
+            let last = peel_final(&peeled.shared_secret, &packet, &payment.payment_hash).expect("ours");
+            assert_eq!(last, peeled.next.is_none().then(|| peeled.payload.clone()));
             let position = if peeled.next.is_some() { Position::Forward } else { Position::Final };
             let read = HopPayload::read(&peeled.payload, position, None);
             assert_eq!(read.as_ref(), Ok(expected));
