@@ -16,6 +16,7 @@
 pub mod chain;
 pub mod config;
 pub mod seed;
+pub mod translate;
 pub mod wallet;
 
 mod bumps;

@@ -21,6 +21,7 @@ use crate::router::Router;
 use crate::seed::Seed;
 use crate::step::MANAGER;
 use crate::ticks::{GRAPH, SCORER, Ticks};
+use crate::translate::self_test;
 use crate::types::{
     ChainMonitor, ChannelManager, ChannelMonitor, Graph, MessageRouter, NetworkSync, PathFinder, PeerManager,
     Scorer, Sweeper,
@@ -75,6 +76,11 @@ pub enum StartError {
     /// An address to announce.
     #[error("cannot announce `{0}`: write it as host:port")]
     Announce(String),
+    /// LDK is not the one that translation was written for.
+    #[error(
+        "LDK does not read or write {0} as this version of sponte expects: its formats have changed, and payments could be lost; run a sponte that was built with the LDK that it names"
+    )]
+    Translation(&'static str),
     /// The port for peers.
     #[error("cannot listen for peers on {address}: {error}; choose another address with --listen")]
     Listen {
@@ -154,6 +160,7 @@ impl Ldk {
         waker: Wake,
     ) -> Result<Ldk, StartError> {
         let _context = runtime.enter();
+        self_test().map_err(StartError::Translation)?;
         let listener = bind(&config)?;
         let announce = announced(&config)?;
         let chain = connect(&config)?;
