@@ -1,11 +1,14 @@
 //! What stands between the wire and LDK's `ChannelManager`.
 //!
-//! Every message passes as it came, byte for byte, both ways. One is held back: LDK sends
+//! Every message passes as it came, byte for byte, both ways, but for two: `update_add_htlc` of a
+//! kind that LDK does not know is [translated](crate::translate), and an `update_fail_htlc` of such
+//! an HTLC may have another reason than LDK's. One is held back: LDK sends
 //! `funding_signed` before the new channel's monitor is durable. A peer that has it may
 //! broadcast the funding transaction, and after a crash nobody here would know the channel; so
 //! it leaves only after the commit that holds the monitor (law 1), and is dropped if the
 //! connection is lost meanwhile: the peer then forgets the channel, as BOLT 2 has it.
 
+use crate::interpreter::Interpreter;
 use bitcoin::constants::ChainHash;
 use bitcoin::secp256k1::PublicKey;
 use lightning::ln::msgs::*;
@@ -18,6 +21,7 @@ use std::sync::{Arc, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuar
 /// The message handler that `PeerManager` has.
 pub struct Handler<C> {
     inner: Arc<C>,
+    interpreter: Interpreter,
     gate: Mutex<Gate>,
     /// Read by whatever brings a new channel to LDK's monitors.
     funding: RwLock<()>,
@@ -34,13 +38,19 @@ struct Gate {
 }
 
 impl<C: ChannelMessageHandler> Handler<C> {
-    pub(crate) fn new(inner: Arc<C>) -> Handler<C> {
+    pub(crate) fn new(inner: Arc<C>, interpreter: Interpreter) -> Handler<C> {
         Handler {
             inner,
+            interpreter,
             gate: Mutex::default(),
             funding: RwLock::default(),
             reestablished: AtomicBool::new(false),
         }
+    }
+
+    /// What translates.
+    pub(crate) fn interpreter(&self) -> &Interpreter {
+        &self.interpreter
     }
 
     /// The channel's first monitor is durable: its `funding_signed` may leave.
@@ -105,7 +115,8 @@ impl Gate {
 
 impl<C: ChannelMessageHandler> BaseMessageHandler for Handler<C> {
     fn get_and_clear_pending_msg_events(&self) -> Vec<MessageSendEvent> {
-        let events = self.inner.get_and_clear_pending_msg_events();
+        let mut events = self.inner.get_and_clear_pending_msg_events();
+        self.interpreter.outgoing(&mut events);
         self.gate().pass(events)
     }
 
@@ -115,11 +126,11 @@ impl<C: ChannelMessageHandler> BaseMessageHandler for Handler<C> {
     }
 
     fn provided_node_features(&self) -> NodeFeatures {
-        self.inner.provided_node_features()
+        self.interpreter.node_features(self.inner.provided_node_features())
     }
 
     fn provided_init_features(&self, their_node_id: PublicKey) -> InitFeatures {
-        self.inner.provided_init_features(their_node_id)
+        self.interpreter.init_features(self.inner.provided_init_features(their_node_id))
     }
 
     fn peer_connected(&self, their_node_id: PublicKey, msg: &Init, inbound: bool) -> Result<(), ()> {
@@ -160,16 +171,26 @@ impl<C: ChannelMessageHandler> ChannelMessageHandler for Handler<C> {
         handle_tx_init_rbf(&TxInitRbf),
         handle_tx_ack_rbf(&TxAckRbf),
         handle_tx_abort(&TxAbort),
-        handle_update_add_htlc(&UpdateAddHTLC),
         handle_update_fulfill_htlc(UpdateFulfillHTLC),
         handle_update_fail_htlc(&UpdateFailHTLC),
         handle_update_fail_malformed_htlc(&UpdateFailMalformedHTLC),
-        handle_commitment_signed(&CommitmentSigned),
         handle_revoke_and_ack(&RevokeAndACK),
         handle_update_fee(&UpdateFee),
         handle_announcement_signatures(&AnnouncementSignatures),
         handle_channel_update(&ChannelUpdate),
         handle_error(&ErrorMessage),
+    }
+
+    fn handle_update_add_htlc(&self, their_node_id: PublicKey, msg: &UpdateAddHTLC) {
+        match self.interpreter.incoming(&their_node_id, msg) {
+            Some(translated) => self.inner.handle_update_add_htlc(their_node_id, &translated),
+            None => self.inner.handle_update_add_htlc(their_node_id, msg),
+        }
+    }
+
+    fn handle_commitment_signed(&self, their_node_id: PublicKey, msg: &CommitmentSigned) {
+        self.inner.handle_commitment_signed(their_node_id, msg);
+        self.interpreter.committed(&their_node_id, msg.channel_id);
     }
 
     fn handle_funding_created(&self, their_node_id: PublicKey, msg: &FundingCreated) {
@@ -193,7 +214,8 @@ impl<C: ChannelMessageHandler> ChannelMessageHandler for Handler<C> {
         channel_id: ChannelId,
         batch: Vec<CommitmentSigned>,
     ) {
-        self.inner.handle_commitment_signed_batch(their_node_id, channel_id, batch)
+        self.inner.handle_commitment_signed_batch(their_node_id, channel_id, batch);
+        self.interpreter.committed(&their_node_id, channel_id);
     }
 
     fn get_chain_hashes(&self) -> Option<Vec<ChainHash>> {

@@ -25,6 +25,9 @@ mod convert;
 mod cooperative;
 mod gossip;
 mod handler;
+mod htlcs;
+mod incoming;
+mod interpreter;
 mod links;
 mod log;
 mod opening;
@@ -116,6 +119,8 @@ pub struct Ldk {
     pub(crate) status: Arc<ChainStatus>,
     pub(crate) peers: PeerBook,
     pub(crate) recovery: Recovery,
+    /// HTLCs to us that LDK has shown and that are neither claimed nor failed.
+    pub(crate) waiting: incoming::Waiting,
     pub(crate) opens: BTreeMap<u128, Opening>,
     /// Channels whose `ChannelPending` came after they closed, or will never come.
     pub(crate) pending_unbooked: HashMap<lightning::ln::types::ChannelId, PublicKey>,

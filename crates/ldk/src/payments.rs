@@ -2,38 +2,27 @@
 
 use crate::Ldk;
 use crate::convert::{channel_id, msat};
-use lightning::chain::channelmonitor::HTLC_FAIL_BACK_BUFFER;
 use lightning::events::{
     Event, HTLCHandlingFailureType, InboundHTLCLocator, OutboundHTLCLocator, PathFailure,
-    PaymentFailureReason, PaymentPurpose,
+    PaymentFailureReason,
 };
-use lightning::ln::channel_state::InboundHTLCStateDetails;
 use lightning::routing::router::Path;
 use lightning::routing::scoring::ScoreUpdate;
-use lightning::types::payment::{PaymentHash as LdkHash, PaymentPreimage};
-use sponte_engine::backend::{
-    BackendEvent, Claimable, Claimed, ClaimedPart, Forward, Purpose, ReceiveFailed, SendFailure,
-};
-use sponte_proto::mpp::PaymentData;
-use sponte_proto::{
-    BlockHeight, ChannelId, CltvExpiry, Msat, PaymentHash, PaymentId, PaymentSecret, Preimage, Records,
-};
+use lightning::types::payment::PaymentPreimage;
+use sponte_engine::backend::{BackendEvent, Forward, SendFailure};
+use sponte_proto::{ChannelId, Msat, PaymentId, Preimage};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 impl Ldk {
     /// Takes an event about a payment; gives back any other.
     pub(crate) fn handle_payment_event(&mut self, event: Event) -> Option<Event> {
         let event = match event {
-            Event::PaymentClaimable { .. } | Event::PaymentClaimed { .. } => received(event),
+            Event::PaymentClaimable { .. } | Event::PaymentClaimed { .. } => self.received(event),
             Event::HTLCHandlingFailed {
                 failure_type: HTLCHandlingFailureType::Receive { payment_hash },
+                prev_channel_ids,
                 ..
-            } => Some(BackendEvent::ReceiveFailed(ReceiveFailed {
-                hash: PaymentHash::from_bytes(payment_hash.0),
-                channels: vec![],
-                claiming: self.is_claiming(payment_hash),
-                waiting: false,
-            })),
+            } => Some(BackendEvent::ReceiveFailed(self.receive_failed(payment_hash, &prev_channel_ids))),
             Event::PaymentSent { payment_id: Some(id), payment_preimage, fee_paid_msat, .. } => {
                 Some(BackendEvent::Sent {
                     attempt: PaymentId::from_bytes(id.0),
@@ -73,17 +62,6 @@ impl Ldk {
         None
     }
 
-    /// Whether LDK is claiming HTLCs of a hash. It fails every further one meanwhile, and the event
-    /// names the hash only. A claim shows in its channels at once, also while it waits for the
-    /// disk; of a channel that closed in that time it is not known.
-    fn is_claiming(&self, hash: LdkHash) -> bool {
-        let channels = self.node.manager.list_channels();
-        channels.iter().flat_map(|channel| &channel.pending_inbound_htlcs).any(|htlc| {
-            let removal = htlc.state == Some(InboundHTLCStateDetails::AwaitingRemoteRevokeToRemoveFulfill);
-            removal && htlc.payment_hash == hash
-        })
-    }
-
     /// A failed path teaches the graph and the scorer.
     fn learn(&self, path: &Path, at: Option<u64>, by_recipient: bool, failure: &PathFailure) {
         if let PathFailure::OnPath { network_update: Some(update) } = failure {
@@ -103,7 +81,7 @@ impl Ldk {
     }
 }
 
-fn preimage(preimage: PaymentPreimage) -> Preimage {
+pub(crate) fn preimage(preimage: PaymentPreimage) -> Preimage {
     Preimage::from_bytes(preimage.0)
 }
 
@@ -111,56 +89,6 @@ fn why(reason: Option<PaymentFailureReason>) -> SendFailure {
     match reason {
         Some(PaymentFailureReason::RecipientRejected) => SendFailure::RecipientRefused,
         _ => SendFailure::OnTheWay,
-    }
-}
-
-fn received(event: Event) -> Option<BackendEvent> {
-    match event {
-        Event::PaymentClaimable {
-            payment_hash,
-            onion_fields,
-            amount_msat,
-            purpose,
-            receiving_channel_ids,
-            claim_deadline,
-            payment_id,
-            ..
-        } => {
-            let payment_data = onion_fields.as_ref().and_then(|fields| {
-                let secret = PaymentSecret::from_bytes(fields.payment_secret?.0);
-                Some(PaymentData::new(secret, msat(fields.total_mpp_amount_msat)))
-            });
-            let records = onion_fields.map(|fields| fields.custom_tlvs().clone()).unwrap_or_default();
-            Some(BackendEvent::Claimable(Box::new(Claimable {
-                id: PaymentId::from_bytes(payment_id.map_or(payment_hash.0, |id| id.0)),
-                hash: PaymentHash::from_bytes(payment_hash.0),
-                amount: msat(amount_msat),
-                channels: receiving_channel_ids.iter().map(|(id, _)| channel_id(*id)).collect(),
-                // LDK's deadline lies so many blocks before the lowest expiry.
-                expiry: claim_deadline.map(|height| CltvExpiry::new(height + HTLC_FAIL_BACK_BUFFER)),
-                claim_deadline: claim_deadline.map(BlockHeight::new),
-                records: Records::from_received(records),
-                purpose: match purpose {
-                    PaymentPurpose::SpontaneousPayment(bytes) => {
-                        Purpose::Keysend { preimage: preimage(bytes), payment_data }
-                    }
-                    _ => Purpose::Unknown,
-                },
-            })))
-        }
-        Event::PaymentClaimed { payment_hash, htlcs, payment_id, .. } => {
-            let parts = htlcs.iter().map(|htlc| ClaimedPart {
-                channel: channel_id(htlc.channel_id),
-                amount: msat(htlc.value_msat),
-                expiry: CltvExpiry::new(htlc.cltv_expiry),
-            });
-            Some(BackendEvent::Claimed(Claimed {
-                id: PaymentId::from_bytes(payment_id.map_or(payment_hash.0, |id| id.0)),
-                hash: PaymentHash::from_bytes(payment_hash.0),
-                parts: parts.collect(),
-            }))
-        }
-        _ => None,
     }
 }
 

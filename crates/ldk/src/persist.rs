@@ -80,6 +80,11 @@ impl Persister {
         self.lock().batch.delete(namespace, key);
     }
 
+    /// Lets another add its writes to the step's batch.
+    pub(crate) fn write(&self, add: impl FnOnce(&mut KvBatch)) {
+        add(&mut self.lock().batch);
+    }
+
     /// Adds writes that another collected.
     pub(crate) fn extend(&self, entries: Vec<sponte_engine::commit::KvEntry>) {
         self.lock().batch.entries.extend(entries);

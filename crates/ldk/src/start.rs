@@ -12,6 +12,8 @@ use crate::convert::channel_id;
 use crate::cooperative::CooperativeCloses;
 use crate::gossip::Gossip;
 use crate::handler::Handler;
+use crate::htlcs::Htlcs;
+use crate::interpreter::Interpreter;
 use crate::links;
 use crate::log::Log;
 use crate::peers::PeerBook;
@@ -102,7 +104,7 @@ pub fn node_id_of(seed: &Seed) -> sponte_proto::NodeId {
 pub struct Stored(BTreeMap<&'static str, Vec<(String, Vec<u8>)>>);
 
 /// Every namespace that the node writes.
-const NAMESPACES: [&str; 8] = [
+const NAMESPACES: [&str; 9] = [
     STATE,
     MONITOR,
     UPDATE,
@@ -110,6 +112,7 @@ const NAMESPACES: [&str; 8] = [
     PeerBook::NAMESPACE,
     ClosingBook::NAMESPACE,
     CooperativeCloses::NAMESPACE,
+    Htlcs::NAMESPACE,
     wallet::NAMESPACE,
 ];
 
@@ -170,6 +173,7 @@ impl Ldk {
             .map_err(|key| unreadable("closed channel", key))?;
         let cooperative = CooperativeCloses::load(&stored.take(CooperativeCloses::NAMESPACE))
             .map_err(|key| unreadable("cooperative close", key))?;
+        let htlcs = Htlcs::load(&stored.take(Htlcs::NAMESPACE)).map_err(|key| unreadable("HTLC", key))?;
         let state: HashMap<String, Vec<u8>> = stored.take(STATE).into_iter().collect();
         let coins = stored.take(wallet::NAMESPACE);
         let bench = Bench::new(config, chain, seed, coins, &state, &tip)?;
@@ -181,7 +185,8 @@ impl Ldk {
         let fundings = fundings(&monitors);
         bench.load_monitors(monitors)?;
         bench.free_lost_fundings(&fundings);
-        let (node, chain_source, config) = bench.parts(manager, sweeper);
+        let interpreter = Interpreter::new(seed.node_secret(), bench.keys.clone(), htlcs);
+        let (node, chain_source, config) = bench.parts(manager, sweeper, interpreter);
         Ok(Ldk {
             events: vec![],
             later: Later::default(),
@@ -189,6 +194,7 @@ impl Ldk {
             status: chain_source.status(),
             recovery,
             peers,
+            waiting: BTreeMap::new(),
             opens: BTreeMap::new(),
             pending_unbooked: HashMap::new(),
             our_fundings: HashSet::new(),
@@ -522,8 +528,13 @@ impl Bench {
         }
     }
 
-    fn parts(self, manager: Arc<ChannelManager>, sweeper: Arc<Sweeper>) -> (Parts, ChainSource, Config) {
-        let handler = Arc::new(Handler::new(manager.clone()));
+    fn parts(
+        self,
+        manager: Arc<ChannelManager>,
+        sweeper: Arc<Sweeper>,
+        interpreter: Interpreter,
+    ) -> (Parts, ChainSource, Config) {
+        let handler = Arc::new(Handler::new(manager.clone(), interpreter));
         let lookup = self.chain.utxo_checker();
         let gossip = NetworkSync::new(self.graph.clone(), Some(lookup), self.log.clone());
         let gossip = Arc::new(Gossip::new(gossip));

@@ -9,13 +9,12 @@ use bitcoin::FeeRate;
 use lightning::chain::Listen;
 use lightning::events::{Event, EventsProvider, ReplayEvent};
 use lightning::ln::channelmanager::RecentPaymentDetails;
-use lightning::types::payment::PaymentHash as LdkHash;
 use lightning::util::ser::Writeable;
 use sponte_engine::backend::{
     Admin, Backend, BackendEvent, CoinsSent, Command, Recovered, Refusal, RefusalKind, Sealed, SendCoins,
     WalletTxState,
 };
-use sponte_proto::{BlockHeight, PaymentHash, PaymentId};
+use sponte_proto::{BlockHeight, PaymentId};
 use std::cell::RefCell;
 
 /// The channel manager, by name in the state's namespace.
@@ -54,12 +53,13 @@ impl Backend for Ldk {
     fn execute(&mut self, command: Command) {
         match command {
             Command::Send(send) => self.send(&send),
-            Command::Claim(_, preimage) => {
+            Command::Claim(hash, preimage) => {
+                self.waiting.remove(&hash);
                 // Even record types pass: the ledger keeps all, and the engine has accepted.
                 self.node.manager.claim_funds_with_known_custom_tlvs(ldk_preimage(&preimage));
             }
-            Command::Fail(hash, _) => self.node.manager.fail_htlc_backwards(&LdkHash(hash.to_bytes())),
-            Command::Accept(_) => {}
+            Command::Fail(hash, fail_as) => self.fail_incoming(hash, fail_as),
+            Command::Accept(kinds) => self.announce_due |= self.interpreter().accept(kinds),
         }
     }
 
@@ -97,11 +97,10 @@ impl Backend for Ldk {
             | RecentPaymentDetails::Fulfilled { payment_id, .. }
             | RecentPaymentDetails::Abandoned { payment_id, .. } => PaymentId::from_bytes(payment_id.0),
         });
-        let channels = self.node.manager.list_channels();
-        let inbound = channels.iter().flat_map(|channel| &channel.pending_inbound_htlcs);
+        let attempts = attempts.collect();
         Ok(Recovered {
-            attempts: attempts.collect(),
-            inbound: inbound.map(|htlc| PaymentHash::from_bytes(htlc.payment_hash.0)).collect(),
+            attempts,
+            inbound: self.recover_incoming().into_iter().collect(),
             height: self.height(),
         })
     }
@@ -148,6 +147,7 @@ impl Backend for Ldk {
         let _context = _runtime.enter();
         self.started = true;
         self.apply_settings();
+        self.forget_gone_htlcs();
         self.watch_wallet();
         self.rebroadcast_wallet();
         self.announce_cooperative_closes();
@@ -182,11 +182,13 @@ impl Ldk {
         if updates > 0 || changed || std::mem::take(&mut self.manager_due) {
             self.node.persister.put(STATE, MANAGER, self.node.manager.encode());
             drop(no_new_monitor);
+            // Of every HTLC that this manager knows.
+            self.node.persister.write(|batch| self.interpreter().htlcs.write(batch));
             self.node.monitor.flush(updates, &self.node.log);
         }
     }
 
-    fn height(&self) -> BlockHeight {
+    pub(crate) fn height(&self) -> BlockHeight {
         BlockHeight::new(self.node.manager.current_best_block().height)
     }
 
@@ -311,7 +313,7 @@ impl Ldk {
     }
 
     /// LDK's events, handled after it let go of its locks, in the step that took them.
-    fn take_ldk_events(&mut self) {
+    pub(crate) fn take_ldk_events(&mut self) {
         let taken = RefCell::new(Vec::new());
         let take = |event: Event| -> Result<(), ReplayEvent> {
             taken.borrow_mut().push(event);

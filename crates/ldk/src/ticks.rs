@@ -24,6 +24,7 @@ pub(crate) struct Ticks {
     stale: Tick,
     usable: Tick,
     archive: Tick,
+    htlcs: Tick,
     gossip: GossipClock,
 }
 
@@ -67,6 +68,7 @@ impl Ticks {
             stale: Tick::every(3600),
             usable: Tick::every(1),
             archive: Tick::now_and_every(3600),
+            htlcs: Tick::every(10),
             gossip: GossipClock::new(),
         }
     }
@@ -127,6 +129,9 @@ impl Ldk {
         if self.ticks.claims.due() {
             self.node.monitor.rebroadcast_pending_claims();
             let _ = self.node.sweeper.regenerate_and_broadcast_spend_if_necessary();
+        }
+        if self.ticks.htlcs.due() {
+            self.forget_gone_htlcs();
         }
         if self.ticks.coins.due() {
             self.rebroadcast_wallet();

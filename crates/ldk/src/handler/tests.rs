@@ -1,9 +1,12 @@
 use super::*;
+use crate::htlcs::Htlcs;
 use bitcoin::secp256k1::ecdsa::Signature;
 use bitcoin::secp256k1::{Message, Secp256k1, SecretKey};
 use lightning::routing::gossip::NodeId;
+use lightning::sign::KeysManager;
 use lightning::types::payment::PaymentHash;
 use lightning::util::ser::{LengthReadable, Writeable};
+use sponte_engine::backend::Kinds;
 use std::sync::OnceLock;
 
 /// Writes down what reaches it, by method and encoded; gives out what it was told to.
@@ -95,7 +98,11 @@ fn funding_signed(channel: u8) -> MessageSendEvent {
 }
 
 fn handler(out: Vec<MessageSendEvent>) -> Handler<Recorder> {
-    Handler::new(Arc::new(Recorder { out: Mutex::new(out), ..Recorder::default() }))
+    let signer = Arc::new(KeysManager::new(&[4; 32], 1, 1, true));
+    let interpreter = Interpreter::new([5; 32], signer, Htlcs::default());
+    interpreter.accept(Kinds { ecdh0: true, ..Kinds::default() });
+    interpreter.htlcs.channel_ready(ChannelId([7; 32]), peer(1));
+    Handler::new(Arc::new(Recorder { out: Mutex::new(out), ..Recorder::default() }), interpreter)
 }
 
 /// A message by its wire layout: a number is so many bytes, no two alike; `p` a point, `s` a
