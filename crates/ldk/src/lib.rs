@@ -19,6 +19,7 @@ pub mod seed;
 pub mod translate;
 pub mod wallet;
 
+mod amp_invoice;
 mod bumps;
 mod closing;
 mod convert;

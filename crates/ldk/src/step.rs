@@ -81,10 +81,7 @@ impl Backend for Ldk {
             Admin::Channels(reply) => reply(Ok(self.channel_list())),
             Admin::Peers(reply) => reply(Ok(self.peer_list())),
             Admin::Balance(reply) => reply(Ok(self.wallet_balance())),
-            Admin::AmpInvoice(_, reply) => {
-                let message = "this backend signs no AMP invoices: use another";
-                reply(Err(Refusal::new(RefusalKind::Unavailable, message)));
-            }
+            Admin::AmpInvoice(request, reply) => reply(self.sign_amp_invoice(&request)),
         }
     }
 
