@@ -5,8 +5,10 @@
 
 mod net;
 mod node;
+mod raw;
 mod wait;
 
 pub use net::Net;
 pub use node::TestNode;
+pub use raw::{Outcome, RawHop, RawHtlc, RawNode, Sent};
 pub use wait::until;

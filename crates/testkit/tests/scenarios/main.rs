@@ -4,6 +4,7 @@
 mod archive;
 mod closing;
 mod direct;
+mod kinds;
 mod refused;
 mod reorg;
 mod restarts;
