@@ -262,7 +262,7 @@ fn a_payload_without_room_is_refused() {
     for length in 1_000..1_300 {
         let record = (70_001, vec![6; length]);
         let cases = [
-            (with_records(shard(), &[record.clone()]), hash()),
+            (with_records(shard(), std::slice::from_ref(&record)), hash()),
             (with_records(final_payload(), &[record, marker.clone()]), preimage.payment_hash()),
         ];
         for (number, (payload, hash)) in cases.into_iter().enumerate() {
