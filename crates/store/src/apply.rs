@@ -105,7 +105,7 @@ fn payment(conn: &Connection, row: &PaymentRow) -> Result<(), StoreError> {
         Col(row.fee),
         Col(row.max_fee),
         row.hash.map(Col),
-        row.preimage.map(Col),
+        row.preimage.clone().map(Col),
         Col(&row.records),
         failure_code,
         failure_message,
@@ -174,7 +174,7 @@ fn part(conn: &Connection, row: &PartRow) -> Result<(), StoreError> {
         Col(row.route.as_slice()),
         row.claim.id.map(Col),
         row.claim.hash.map(Col),
-        row.claim.preimage.map(Col),
+        row.claim.preimage.clone().map(Col),
         row.claim.expiry.map(Col),
     ))?;
     Ok(())

@@ -70,7 +70,7 @@ fn columns(purpose: &Purpose) -> Option<Columns> {
     match purpose {
         Purpose::Keysend { preimage, payment_data } => Some(Columns {
             purpose: "keysend",
-            preimage: Some(*preimage),
+            preimage: Some(preimage.clone()),
             data: payment_data.clone(),
             ..Columns::default()
         }),
@@ -80,7 +80,7 @@ fn columns(purpose: &Purpose) -> Option<Columns> {
                 Version::Ecdh1 => "ecdh1",
                 _ => return None,
             };
-            Some(Columns { purpose, preimage: Some(*preimage), ..Columns::default() })
+            Some(Columns { purpose, preimage: Some(preimage.clone()), ..Columns::default() })
         }
         Purpose::Amp(shard) => Some(Columns {
             purpose: "amp",

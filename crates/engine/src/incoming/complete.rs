@@ -111,7 +111,7 @@ impl Incoming {
             fee: Msat::ZERO,
             max_fee: Msat::ZERO,
             hash: single.then_some(first.hash),
-            preimage: preimages.first().copied().filter(|_| single),
+            preimage: preimages.first().cloned().filter(|_| single),
             failure: None,
             deadline: step.now,
             attempts: 0,
@@ -174,7 +174,7 @@ fn preimages(set: &Set) -> Result<(Vec<Preimage>, Option<Root>), Reason> {
     let shards = set.shards();
     if shards.is_empty() {
         let own = set.claimables().map(|part| match &part.purpose {
-            Purpose::Keysend { preimage, .. } | Purpose::Ecdh { preimage, .. } => Ok(*preimage),
+            Purpose::Keysend { preimage, .. } | Purpose::Ecdh { preimage, .. } => Ok(preimage.clone()),
             _ => Err(Reason::Unknown),
         });
         return Ok((own.collect::<Result<_, _>>()?, None));

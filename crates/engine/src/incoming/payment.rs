@@ -35,7 +35,7 @@ impl Payment {
     pub(super) fn claim(&self, step: &mut Step) {
         for hash in self.hashes(State::Pending) {
             let of_hash = |part: &&PartRow| part.claim.hash == Some(hash);
-            let preimage = self.parts.iter().find(of_hash).and_then(|part| part.claim.preimage);
+            let preimage = self.parts.iter().find(of_hash).and_then(|part| part.claim.preimage.clone());
             if let Some(preimage) = preimage {
                 step.command(Command::Claim(hash, preimage));
             }

@@ -225,7 +225,7 @@ impl Ledger {
                 assert_eq!((to_world, fees), (amount, row.fee.to_msat().cast_signed()));
                 assert_eq!((states(State::Settled), states(State::Pending)), (1, 0));
                 assert!(row.fee <= row.max_fee, "the limit was {}, the fee is {}", row.max_fee, row.fee);
-                assert_eq!(row.preimage.map(|preimage| preimage.payment_hash()), row.hash);
+                assert_eq!(row.preimage.as_ref().map(|preimage| preimage.payment_hash()), row.hash);
             }
             (Direction::In, State::Settled) => assert_eq!((to_world, fees), (-amount, 0)),
             (Direction::In, State::Held) | (_, State::Canceled) => assert_eq!((to_world, fees), (0, 0)),

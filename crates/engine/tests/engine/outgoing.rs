@@ -125,7 +125,7 @@ fn a_failure_on_the_way_is_followed_by_another_attempt_that_avoids_it() {
     rig.failed(first.attempt, SendFailure::OnTheWay);
     let second = rig.sent();
     assert_eq!(second.avoid, [77]);
-    assert_ne!((second.attempt, second.preimage), (first.attempt, first.preimage));
+    assert_ne!((second.attempt, &second.preimage), (first.attempt, &first.preimage));
     assert_eq!(rig.row(id).hash, Some(second.preimage.payment_hash()));
     assert_eq!(rig.ledger.pending(Account::InFlightOut), 0);
     rig.dispatched(second.attempt);

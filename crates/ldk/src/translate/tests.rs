@@ -225,7 +225,7 @@ fn ecdh_becomes_a_keysend() {
         let preimage = version.preimage(&secret());
         let (kind, read) = translated(&htlc(&payload, preimage.payment_hash()), &kinds);
         assert_eq!(kind, Kind::Ecdh(version));
-        assert_eq!(read.keysend, Some(preimage));
+        assert_eq!(read.keysend, Some(preimage.clone()));
         assert_eq!((read.payment_data, read.records), (None, payload.custom_records.clone()));
         // The hash opens, but the kind is off: as any that does not open.
         let other = Kinds { ecdh0: !kinds.ecdh0, ecdh1: !kinds.ecdh1, ..NONE };
@@ -243,7 +243,7 @@ fn contradictory_shards_are_refused() {
     without_data.payment_data = None;
     let preimage = Preimage::from_bytes([4; 32]);
     let mut with_keysend = shard();
-    with_keysend.keysend = Some(preimage);
+    with_keysend.keysend = Some(preimage.clone());
     for payload in [without_data, with_keysend] {
         assert_refused(&htlc(&payload, preimage.payment_hash()), &ALL);
         assert_untouched(
@@ -288,7 +288,7 @@ fn what_is_not_ours_is_not_touched() {
     invoice.payment_data = Some(payment_data());
     let preimage = Preimage::from_bytes([4; 32]);
     let mut keysend = final_payload();
-    keysend.keysend = Some(preimage);
+    keysend.keysend = Some(preimage.clone());
     let mut mpp_keysend = keysend.clone();
     mpp_keysend.payment_data = Some(payment_data());
     for payload in [&invoice, &keysend, &mpp_keysend] {

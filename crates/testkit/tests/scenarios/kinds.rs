@@ -114,7 +114,7 @@ async fn every_kind(payer: &Payer, to: &TestNode) {
     let (set, data, id) = shards(10);
     let sent: Vec<Sent> = set.iter().map(|shard| payer.shard(shard, data.clone(), id)).collect();
     for (sent, shard) in sent.iter().zip(&set) {
-        assert_eq!(sent.ended().await, Outcome::Settled(shard.preimage()));
+        assert_eq!(sent.ended().await, Outcome::Settled(shard.preimage().clone()));
     }
     let row = received(to, Kind::Amp).await;
     assert_eq!(row.amount, data.total());
