@@ -43,7 +43,7 @@
 //! let mut wake_at = None;
 //! while let Some(output) = engine.poll_output() {
 //!     match output {
-//!         Output::Persist(changes) => rows.extend(changes),
+//!         Output::Persist(changes) => rows.extend(*changes),
 //!         Output::Backend(_command) => sends += 1,
 //!         Output::Timeout(at) => wake_at = Some(at),
 //!         // The answer may be seen only once `rows` are durable.

@@ -12,7 +12,7 @@ use sponte_proto::{PaymentId, Timestamp};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {
     /// Rows to write, before what they say is seen by anybody.
-    Persist(ChangeSet),
+    Persist(Box<ChangeSet>),
     /// Give this to the backend now.
     Backend(Command),
     /// Hand in [`Input::Time`](crate::Input::Time) at this time. Replaces the one before it.

@@ -51,7 +51,7 @@ impl Step {
     }
 
     pub(crate) fn into_outputs(self) -> impl Iterator<Item = Output> {
-        let persist = (!self.changes.is_empty()).then_some(Output::Persist(self.changes));
+        let persist = (!self.changes.is_empty()).then(|| Output::Persist(Box::new(self.changes)));
         persist.into_iter().chain(self.after)
     }
 }

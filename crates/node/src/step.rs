@@ -185,7 +185,7 @@ impl<B: Backend> Loop<B> {
         self.engine.handle_input(input, clock::now());
         while let Some(output) = self.engine.poll_output() {
             match output {
-                Output::Persist(changes) => self.flights.current.extend(changes),
+                Output::Persist(changes) => self.flights.current.extend(*changes),
                 Output::Backend(command) => {
                     tracing::debug!(?command, "engine");
                     self.backend.execute(command);

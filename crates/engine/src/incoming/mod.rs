@@ -157,15 +157,16 @@ impl Incoming {
             return self.claim_again(step, claimable.id);
         }
         let key = SetKey::of(claimable);
-        let owner = self.hashes.get(&claimable.hash);
-        if owner.is_some_and(|owner| *owner != Owner::Set(key)) {
+        let owner = self.hashes.get(&claimable.hash).copied();
+        if owner.is_some_and(|owner| owner != Owner::Set(key)) {
             // HTLCs of another set under a hash of ours are left to the backend, which fails them
             // at their deadline: a failure by hash would hit ours.
             return count(step, claimable, Reason::Repeated);
         }
         match self.check(step.now, claimable, fact) {
-            Verdict::Refuse(reason) => refuse(step, claimable, reason),
-            Verdict::FailSet(reason) => {
+            Verdict::Refuse(reason) if owner.is_none() => refuse(step, claimable, reason),
+            // A failure is by hash: what waits under the same one goes along.
+            Verdict::Refuse(reason) | Verdict::FailSet(reason) => {
                 refuse(step, claimable, reason);
                 self.fail_set(step, key, reason, FailAs::Unknown);
             }

@@ -1,11 +1,14 @@
 //! The engine as whoever drives it sees it: inputs in, outputs out, rows into a ledger.
 
 mod books;
+mod inbox;
 mod incoming;
 mod late;
 mod ledger;
 mod outgoing;
+mod receive_simulator;
 mod recovery;
 mod rig;
+mod senders;
 mod simulator;
 mod world;

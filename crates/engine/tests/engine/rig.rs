@@ -111,7 +111,7 @@ impl Rig {
         self.engine.handle_input(input, self.now);
         while let Some(output) = self.engine.poll_output() {
             match output {
-                Output::Persist(changes) => self.ledger.apply(changes),
+                Output::Persist(changes) => self.ledger.apply(*changes),
                 Output::Backend(Command::Accept(kinds)) => self.accepted = Some(kinds),
                 Output::Backend(command) => self.commands.push(command),
                 Output::Timeout(at) => self.timeout = Some(at),

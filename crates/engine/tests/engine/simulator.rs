@@ -121,7 +121,7 @@ impl Simulation {
         self.engine.handle_input(input, self.now);
         while let Some(output) = self.engine.poll_output() {
             match output {
-                Output::Persist(changes) => self.ledger.apply(changes),
+                Output::Persist(changes) => self.ledger.apply(*changes),
                 Output::Backend(command) => {
                     if let sponte_engine::backend::Command::Send(send) = &command {
                         self.owners.insert(send.attempt, self.ledger.attempts[&send.attempt].payment);

@@ -126,15 +126,15 @@ async fn every_kind(payer: &Payer, to: &TestNode) {
     let preimage = Preimage::from_bytes([1; 32]);
     let data = PaymentData::new(PaymentSecret::from_bytes([2; 32]), msat(2 * AMOUNT.to_msat()));
     let part = || {
-        let data = data.clone();
+        let (data, preimage) = (data.clone(), preimage.clone());
         payer.send(RawHtlc::of_hash(preimage.payment_hash()), move |payload| {
-            payload.keysend = Some(preimage);
+            payload.keysend = Some(preimage.clone());
             payload.payment_data = Some(data.clone());
         })
     };
     let parts = [part(), part()];
     for part in &parts {
-        assert_eq!(part.ended().await, Outcome::Settled(preimage));
+        assert_eq!(part.ended().await, Outcome::Settled(preimage.clone()));
     }
     assert_eq!(received(to, Kind::MppKeysend).await.amount, data.total());
 }
