@@ -1,7 +1,6 @@
 //! What a start makes of all that was open (law 3).
 
 use super::{Incoming, Owner};
-use crate::backend::{Command, FailAs};
 use crate::books::Books;
 use crate::commit::State;
 use crate::step::Step;
@@ -9,8 +8,8 @@ use sponte_proto::{BlockHeight, PaymentHash};
 use std::collections::BTreeSet;
 
 impl Incoming {
-    /// What the backend lost ends, what it still has is claimed again or waits on, and what it has
-    /// and nobody knows is refused.
+    /// What the backend lost ends, what it still has is claimed again or waits on. What it has and
+    /// nobody here knows is a forward, or was not shown yet.
     pub(crate) fn recover(
         &mut self,
         books: &mut Books,
@@ -26,10 +25,6 @@ impl Incoming {
                 Owner::Set(_) => self.lose_waiting(step, *hash),
                 Owner::Payment(id) => self.lose(books, step, *id, *hash),
             }
-        }
-        let known: BTreeSet<PaymentHash> = known.into_iter().map(|(hash, _)| hash).collect();
-        for hash in inbound.difference(&known) {
-            step.command(Command::Fail(*hash, FailAs::Unknown));
         }
         for payment in self.payments.values().filter(|payment| payment.row.state == State::Pending) {
             payment.claim(step);
