@@ -11,7 +11,7 @@ use sponte_engine::commit::PaymentRow;
 use sponte_proto::PaymentId;
 use sponte_store::Ledger;
 use std::sync::Arc;
-use std::sync::mpsc::{SendError, Sender};
+use std::sync::mpsc::Sender;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
@@ -107,8 +107,9 @@ impl Handle {
         found.ok_or(WaitError::Unknown)
     }
 
-    pub(crate) fn send(&self, message: Message) -> Result<(), SendError<Message>> {
-        self.messages.send(message)
+    /// `None` if the node has stopped.
+    pub(crate) fn send(&self, message: Message) -> Option<()> {
+        self.messages.send(message).ok()
     }
 
     /// The right to audit, if nobody does.

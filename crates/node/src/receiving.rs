@@ -90,7 +90,7 @@ impl Handle {
 
     async fn ask(&self, asked: Asked) -> Result<(), ReceiveError> {
         let (caller, answer) = Caller::new(self.permit().ok_or(ReceiveError::Busy)?);
-        self.send(Message::Ask(asked, caller)).map_err(|_| ReceiveError::Stopped)?;
+        self.send(Message::Ask(asked, caller)).ok_or(ReceiveError::Stopped)?;
         answer.await.map_err(|_| ReceiveError::Stopped)?
     }
 }

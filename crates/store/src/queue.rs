@@ -15,7 +15,7 @@ const ROW_BYTES: usize = 512;
 
 /// What comes to the writer's thread.
 pub(crate) enum Message {
-    Submit(Submission),
+    Submit(Box<Submission>),
     Close,
 }
 
@@ -82,7 +82,7 @@ impl Queue {
             match message {
                 Ok(Message::Submit(submission)) => {
                     bytes += submission.bytes(&mut keys);
-                    batch.push(submission);
+                    batch.push(*submission);
                 }
                 Ok(Message::Close) => self.closed = true,
                 Err(TryRecvError::Disconnected) => {
@@ -111,7 +111,7 @@ mod tests {
     fn written_to(key: &str, bytes: usize) -> Message {
         let mut transaction = Transaction::default();
         transaction.kv.put("test", key, vec![0; bytes]);
-        Message::Submit(Submission::new(transaction, Box::new(|_| {})))
+        Message::Submit(Box::new(Submission::new(transaction, Box::new(|_| {}))))
     }
 
     fn batches(messages: impl IntoIterator<Item = Message>) -> Vec<usize> {

@@ -38,7 +38,7 @@ impl Writer {
     /// submission: with `Ok` after the commit is on the disk, with an error if nothing of the
     /// transaction was written. After the first error every later submission ends in one too.
     pub fn submit(&self, transaction: Transaction, end: Completion) {
-        let message = Message::Submit(Submission::new(transaction, end));
+        let message = Message::Submit(Box::new(Submission::new(transaction, end)));
         // A store that is closed gives the message back, and dropping it tells the submitter.
         let _ = self.messages.send(message);
     }

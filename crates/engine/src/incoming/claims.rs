@@ -17,7 +17,8 @@ impl Incoming {
         let payment = self.claims.get(&claim).and_then(|id| self.payments.get(id));
         let mut parts = payment.into_iter().flat_map(|payment| &payment.parts);
         let part = parts.find(|part| part.claim.id == Some(claim) && part.state == State::Pending);
-        if let Some((hash, preimage)) = part.and_then(|part| part.claim.hash.zip(part.claim.preimage.clone())) {
+        if let Some((hash, preimage)) = part.and_then(|part| part.claim.hash.zip(part.claim.preimage.clone()))
+        {
             step.command(Command::Claim(hash, preimage));
         }
     }

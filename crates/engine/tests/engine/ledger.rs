@@ -83,11 +83,6 @@ impl Ledger {
         }
     }
 
-    /// How many were refused for a reason.
-    pub fn refused(&self, reason: Reason) -> u64 {
-        self.counters.iter().filter(|((_, _, kind), _)| *kind == reason).map(|(_, (count, _))| count).sum()
-    }
-
     fn received(&self, hash: PaymentHash, claim: PaymentId) -> bool {
         self.parts.values().any(|row| {
             row.claim.id == Some(claim) || (row.claim.hash == Some(hash) && row.state != State::Failed)

@@ -53,7 +53,10 @@ pub fn mpp_keysend_of(number: u64, amount_msat: u64, total_msat: u64, preimage: 
 
 pub fn ecdh_of(number: u64, amount_msat: u64, version: Version) -> Claimable {
     let preimage = preimage_of(number);
-    Claimable { purpose: Purpose::Ecdh { version, preimage: preimage.clone() }, ..keysend_of(number, amount_msat, preimage) }
+    Claimable {
+        purpose: Purpose::Ecdh { version, preimage: preimage.clone() },
+        ..keysend_of(number, amount_msat, preimage)
+    }
 }
 
 /// Shards of one set, 1,000 msat each, that sum up to their total.
