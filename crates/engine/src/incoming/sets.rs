@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 pub const MAX_SETS: usize = 1_000;
 /// Sets that may wait to one AMP invoice; to an address that the sender chose only one.
 pub const MAX_SETS_PER_ADDRESS: usize = 16;
-/// What all waiting parts may take: their records, and [`PART_BYTES`] for each.
+/// What all waiting parts may take: their records, and half a kilobyte for each.
 pub const MAX_WAITING_BYTES: usize = 16 << 20;
 /// What a part takes without its records, roughly.
 const PART_BYTES: usize = 512;
