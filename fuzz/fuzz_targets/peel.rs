@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use sponte_fuzz::{PAYMENT_HASH, key, sealed, secp, shared_secret};
-use sponte_proto::onion::{OnionPacket, peel};
+use sponte_proto::onion::{OnionPacket, peel, peel_final};
 
 fuzz_target!(|data: &[u8]| {
     if let Ok(packet) = OnionPacket::decode(data) {
@@ -17,6 +17,8 @@ fuzz_target!(|data: &[u8]| {
         Ok(peeled) => {
             assert_eq!(peeled.shared_secret, shared_secret());
             assert!(peeled.payload.len() >= 2);
+            let ours = peel_final(&peeled.shared_secret, &packet, &PAYMENT_HASH).expect("it was peeled");
+            assert_eq!(ours, peeled.next.is_none().then(|| peeled.payload.clone()));
             assert!(peeled.next.is_none_or(|next| next.as_bytes().len() == packet.as_bytes().len()));
         }
         Err(error) => {
