@@ -10,5 +10,6 @@ mod wait;
 
 pub use net::Net;
 pub use node::TestNode;
-pub use raw::{Outcome, RawHop, RawHtlc, RawNode, Sent};
+pub use raw::RawNode;
+pub use sponte_raw::{Outcome, RawHop, RawHtlc, Sent};
 pub use wait::until;

@@ -1,6 +1,5 @@
 //! What is sent, and what comes of it.
 
-use crate::until;
 use bitcoin::secp256k1::{All, PublicKey, Secp256k1, SecretKey};
 use lightning::ln::msgs::{OnionPacket as LdkPacket, UpdateAddHTLC, UpdateFailHTLC};
 use lightning::util::ser::Writeable as _;
@@ -8,7 +7,8 @@ use sponte_proto::failure::{AttributionData, Failure, FailurePacket, decode_fail
 use sponte_proto::onion::{PAYMENT_PAYLOADS, RouteSecrets, SharedSecret};
 use sponte_proto::payload::ForwardPayload;
 use sponte_proto::{CltvExpiry, Msat, NodeId, PaymentHash, Preimage, ShortChannelId, ecdh};
-use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::sync::watch;
 
 /// A channel of a route, and the node at its end.
 #[derive(Clone, Copy, Debug)]
@@ -70,28 +70,41 @@ pub enum Outcome {
 }
 
 /// An HTLC that was sent.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Sent {
     /// What it is locked to.
     pub hash: PaymentHash,
-    pub(super) end: Arc<Mutex<Option<Outcome>>>,
+    end: watch::Receiver<Option<Outcome>>,
 }
 
 impl Sent {
+    /// The longest that [`Sent::ended`] waits: far more than it takes on a busy machine.
+    pub const PATIENCE: Duration = Duration::from_secs(90);
+
     /// How it ended, if it has.
     pub fn outcome(&self) -> Option<Outcome> {
-        self.end.lock().expect("unpoisoned").clone()
+        self.end.borrow().clone()
     }
 
-    /// Waits for its end.
+    /// Waits for its end, as long as the node lives and at most for [`Sent::PATIENCE`].
+    pub async fn end(&self) -> Option<Outcome> {
+        let mut end = self.end.clone();
+        let ended = tokio::time::timeout(Sent::PATIENCE, end.wait_for(Option::is_some)).await;
+        ended.ok()?.ok()?.clone()
+    }
+
+    /// Waits for its end, as [`Sent::end`].
+    ///
+    /// # Panics
+    /// It does not end.
     pub async fn ended(&self) -> Outcome {
-        until("a raw HTLC to end", async || self.outcome()).await
+        self.end().await.expect("a raw HTLC ends")
     }
 
     /// Waits until the destination has failed it.
     ///
     /// # Panics
-    /// It ended otherwise.
+    /// It ended otherwise, or does not end.
     pub async fn refused(&self, destination: usize) -> Failure {
         match self.ended().await {
             Outcome::Failed { hop, failure, attributed } => {
@@ -105,22 +118,23 @@ impl Sent {
 }
 
 /// An HTLC on its way, as the handler knows it.
-pub(super) struct Onion {
+pub struct Onion {
     pub secrets: RouteSecrets,
     pub route: Vec<RawHop>,
     pub amount: Msat,
     pub payload: Box<dyn Fn(CltvExpiry) -> Vec<u8> + Send + Sync>,
-    pub end: Arc<Mutex<Option<Outcome>>>,
+    end: watch::Sender<Option<Outcome>>,
 }
 
 impl Onion {
-    pub fn new(secp: &Secp256k1<All>, session_key: &SecretKey, htlc: RawHtlc) -> (PaymentHash, Onion) {
+    pub fn new(secp: &Secp256k1<All>, session_key: &SecretKey, htlc: RawHtlc) -> (Sent, Onion) {
         let key = |hop: &RawHop| PublicKey::from_slice(&hop.node.to_bytes()).expect("a node's point");
         let keys: Vec<_> = htlc.route.iter().map(key).collect();
         let secrets = RouteSecrets::new(secp, session_key, &keys).expect("a route");
         let hash = (htlc.hash)(secrets.shared_secrets().last().expect("hops"));
         let RawHtlc { route, amount, payload, .. } = htlc;
-        (hash, Onion { secrets, route, amount, payload, end: Arc::default() })
+        let (told, end) = watch::channel(None);
+        (Sent { hash, end }, Onion { secrets, route, amount, payload, end: told })
     }
 
     /// Exchanges the onion of the message that LDK made.
@@ -170,6 +184,6 @@ impl Onion {
 
     /// Messages may repeat; the first one counts.
     pub fn ended(&self, outcome: Outcome) {
-        self.end.lock().expect("unpoisoned").get_or_insert(outcome);
+        self.end.send_if_modified(|end| end.is_none() && end.replace(outcome).is_none());
     }
 }

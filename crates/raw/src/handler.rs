@@ -1,6 +1,6 @@
 //! Sees the messages of the node's channels, and changes its own HTLCs.
 
-use super::htlc::{Onion, Outcome};
+use crate::htlc::{Onion, Outcome};
 use bitcoin::constants::ChainHash;
 use bitcoin::secp256k1::PublicKey;
 use lightning::ln::msgs::*;
@@ -11,7 +11,7 @@ use sponte_proto::Preimage;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-pub(super) struct RawHandler<C> {
+pub struct RawHandler<C> {
     inner: Arc<C>,
     onions: Mutex<Onions>,
 }
