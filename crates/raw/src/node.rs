@@ -67,6 +67,12 @@ impl Drop for RawNode {
     }
 }
 
+impl std::fmt::Debug for RawNode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RawNode").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
 impl RawNode {
     /// What it asks of whom it forwards for.
     pub const FEE: Msat = match Msat::new(1_000) {

@@ -104,7 +104,11 @@ impl Rpc {
         Ok(txids.iter().all(|txid| mempool.contains(&txid.to_string())))
     }
 
-    async fn call<T: DeserializeOwned>(&self, method: &str, params: Value) -> Result<T, Failure> {
+    /// Asks the chain.
+    ///
+    /// # Errors
+    /// It does not answer, or refuses.
+    pub async fn call<T: DeserializeOwned>(&self, method: &str, params: Value) -> Result<T, Failure> {
         let broken =
             |why: &dyn std::fmt::Display| failed(format!("the chain did not answer {method}: {why}"));
         let Access { url, user, password } = &self.access;

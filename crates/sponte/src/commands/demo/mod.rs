@@ -2,7 +2,10 @@
 
 mod chain;
 mod child;
+mod dave;
+mod delivery;
 mod janitor;
+mod kinds;
 mod node;
 mod payment;
 mod progress;
@@ -29,7 +32,8 @@ use world::{Inhabitants, World};
 ///
 /// Starts a private Bitcoin chain and alice, bob and carol, three nodes of this same program with
 /// folders of their own, opens channels alice-bob and bob-carol, and pays across them as a user
-/// would. Needs nothing and touches nothing: no bitcoind, no folder or setting of yours; at the
+/// would. Dave, a plain LDK node, pays carol with the kinds that sponte receives and does not send
+/// yet. Needs nothing and touches nothing: no bitcoind, no folder or setting of yours; at the
 /// end, and on Ctrl-C, everything is stopped and removed. The exit code is 0 only if every step
 /// went as it should, those that must fail too.
 #[derive(Args, Debug)]

@@ -139,7 +139,7 @@ impl<'a> Ask<'a> {
             parts: u32::try_from(parts.len()).expect("a channel has at most 483 HTLCs"),
             outcome: ledgers.outcome(),
             latency_ms: u64::try_from(took.as_millis()).expect("a minute at most"),
-            route: self.route(parts),
+            routes: vec![self.route(parts)],
             ledgers,
             note: None,
             wrong: None,

@@ -27,9 +27,9 @@ pub struct Step {
     pub parts: u32,
     pub outcome: Outcome,
     pub latency_ms: u64,
-    /// The nodes that it passed, by name.
+    /// The nodes that its parts passed, by name.
     #[serde(skip)]
-    pub route: Vec<&'static str>,
+    pub routes: Vec<Vec<&'static str>>,
     /// What the two ledgers say.
     #[serde(skip)]
     pub ledgers: Ledgers,
@@ -49,6 +49,8 @@ pub enum Outcome {
     Settled,
     /// The sender says so, and the receiver knows of nothing or says so too.
     Failed,
+    /// The sender says that it failed, and the receiver that she gave it back.
+    Canceled,
     /// Not ended, or they contradict each other.
     Unclear,
 }
@@ -66,6 +68,7 @@ impl Ledgers {
         match (self.sender, self.receiver) {
             (Some(State::Settled), Some(State::Settled)) => Outcome::Settled,
             (Some(State::Failed), None | Some(State::Failed)) => Outcome::Failed,
+            (Some(State::Failed), Some(State::Canceled)) => Outcome::Canceled,
             _ => Outcome::Unclear,
         }
     }
@@ -77,7 +80,7 @@ pub fn words(report: &Report) -> String {
     let rows = report.steps.iter().map(|step| {
         vec![
             step.name.to_owned(),
-            step.route.join(" → "),
+            routes(step),
             amount(step.amount_msat),
             amount(step.fee_msat),
             ends(step),
@@ -102,6 +105,11 @@ fn amount(msat: u64) -> String {
     Msat::new(msat).map_or_else(|| format!("{msat} msat"), show::amount)
 }
 
+fn routes(step: &Step) -> String {
+    let routes: Vec<_> = step.routes.iter().map(|route| route.join(" → ")).collect();
+    routes.join("\n")
+}
+
 fn ends(step: &Step) -> String {
     let word = |state: Option<State>| state.map_or("nothing", State::as_str);
     format!("{} {}, {} {}", step.from, word(step.ledgers.sender), step.to, word(step.ledgers.receiver))
@@ -122,7 +130,7 @@ mod tests {
             parts: 1,
             outcome: Outcome::Settled,
             latency_ms: 12,
-            route: vec!["alice", "bob", "carol"],
+            routes: vec![vec!["alice", "bob", "carol"]],
             ledgers: Ledgers { sender: Some(State::Settled), receiver: Some(State::Settled) },
             note: None,
             wrong: None,
@@ -167,6 +175,7 @@ mod tests {
         let (settled, failed, pending) = (Some(State::Settled), Some(State::Failed), Some(State::Pending));
         assert_eq!(of(settled, settled), Outcome::Settled);
         assert_eq!(of(failed, None), Outcome::Failed);
+        assert_eq!(of(failed, Some(State::Canceled)), Outcome::Canceled);
         for (sender, receiver) in [
             (settled, None),
             (settled, pending),

@@ -1,4 +1,4 @@
-//! Money and channels: alice - bob - carol, both channels public.
+//! Money and channels: alice - bob - carol, both channels public; and dave's two, to bob and to carol.
 
 use super::node::Node;
 use super::progress::Progress;
@@ -22,13 +22,14 @@ const ANNOUNCEABLE: u32 = 6;
 /// A node or the chain refuses, or something is not so in time.
 pub async fn prepare(world: &Inhabitants, progress: &Progress) -> Result<(), Failure> {
     progress.phase("mining coins for all three", fund(world)).await?;
-    let fundings = progress.phase("opening alice-bob and bob-carol", open(world)).await?;
+    let fundings =
+        progress.phase("opening alice-bob and bob-carol, and dave's channels", open(world)).await?;
     progress.phase("mining six blocks over the channels", confirm(world, fundings)).await?;
     progress.phase("waiting until alice has heard of carol's channel", hear(world)).await
 }
 
 async fn fund(world: &Inhabitants) -> Result<(), Failure> {
-    let Inhabitants { rpc, alice, bob, carol } = world;
+    let Inhabitants { rpc, alice, bob, carol, .. } = world;
     for node in [alice, bob, carol] {
         let fresh = node.client().wallet_address().await.map_err(|error| node.failure(error))?;
         rpc.give(&fresh.address, GIFT_BTC).await?;
@@ -42,14 +43,15 @@ async fn fund(world: &Inhabitants) -> Result<(), Failure> {
 
 /// Carol connects to bob, so that she finds him again after a restart.
 async fn open(world: &Inhabitants) -> Result<[Txid; 2], Failure> {
-    let Inhabitants { alice, bob, carol, .. } = world;
+    let Inhabitants { alice, bob, carol, dave, .. } = world;
     let connect = async |node: &Node| {
         let connected = node.client().connect_peer(bob.id(), bob.listening()?).await;
         connected.map_err(|error| node.failure(error))
     };
     tokio::try_join!(connect(alice), connect(carol))?;
     bob.until("is connected to both", |info| info.peers >= 2).await?;
-    let (first, second) = tokio::try_join!(open_one(alice, bob), open_one(bob, carol))?;
+    let (first, second, ()) =
+        tokio::try_join!(open_one(alice, bob), open_one(bob, carol), dave.open(bob, carol))?;
     Ok([first, second])
 }
 
@@ -66,7 +68,7 @@ async fn open_one(from: &Node, to: &Node) -> Result<Txid, Failure> {
 }
 
 async fn confirm(world: &Inhabitants, fundings: [Txid; 2]) -> Result<(), Failure> {
-    let Inhabitants { rpc, alice, bob, carol } = world;
+    let Inhabitants { rpc, alice, bob, carol, dave } = world;
     until("both funding transactions are in the mempool", async || {
         Ok(rpc.knows(&fundings).await?.then_some(()))
     })
@@ -74,8 +76,9 @@ async fn confirm(world: &Inhabitants, fundings: [Txid; 2]) -> Result<(), Failure
     rpc.mine(ANNOUNCEABLE).await?;
     tokio::try_join!(
         alice.until("can use its channel", |info| info.channels_usable == 1),
-        bob.until("can use its channels", |info| info.channels_usable == 2),
-        carol.until("can use its channel", |info| info.channels_usable == 1),
+        bob.until("can use its channels", |info| info.channels_usable == 3),
+        carol.until("can use its channels", |info| info.channels_usable == 2),
+        dave.ready(bob, carol),
     )?;
     Ok(())
 }

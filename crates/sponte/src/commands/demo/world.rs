@@ -2,6 +2,7 @@
 
 use super::chain::{self, Rpc};
 use super::child::Child;
+use super::dave::Dave;
 use super::janitor::Folder;
 use super::node::Node;
 use super::progress::Progress;
@@ -10,7 +11,7 @@ use crate::failure::{Failure, storage};
 use sponte_proto::NodeId;
 use std::path::{Path, PathBuf};
 
-/// A chain and three nodes, and the folder where they live.
+/// A chain, three nodes and dave, and the folder where they live.
 #[derive(Debug)]
 pub struct World {
     program: PathBuf,
@@ -27,6 +28,7 @@ pub struct Inhabitants {
     pub alice: Node,
     pub bob: Node,
     pub carol: Node,
+    pub dave: Dave,
 }
 
 impl World {
@@ -68,7 +70,8 @@ impl World {
             )
         };
         progress.phase("starting alice, bob and carol", run).await?;
-        *inhabitants = Some(Inhabitants { rpc, alice, bob, carol });
+        let dave = Dave::start(&rpc).await?;
+        *inhabitants = Some(Inhabitants { rpc, alice, bob, carol, dave });
         Ok(())
     }
 
