@@ -1,9 +1,11 @@
 //! A typed client.
 
 use crate::{
-    AuditReport, ChannelOpened, Channels, CloseChannelRequest, Code, ConnectRequest, Empty, ErrorBody,
-    ErrorDetail, Events, EventsQuery, Info, MAX_WAIT_MS, OpenChannelRequest, PayRequest, PaymentDetail,
-    Payments, PaymentsQuery, Peers, WaitQuery, WalletAddress, WalletBalance, WalletSendRequest, WalletSent,
+    AmpInvoice, AmpInvoiceDetail, AmpInvoices, AuditReport, ChannelOpened, Channels, CloseChannelRequest,
+    Code, ConnectRequest, Empty, ErrorBody, ErrorDetail, Events, EventsQuery, HeldPage, Info, MAX_WAIT_MS,
+    NewAmpInvoice, OpenChannelRequest, PageQuery, PayRequest, PaymentDetail, Payments, PaymentsQuery, Peers,
+    Receive, ReceivePolicy, RefusedPage, WaitQuery, WalletAddress, WalletBalance, WalletSendRequest,
+    WalletSent,
 };
 use reqwest::{Method, RequestBuilder};
 use serde::de::DeserializeOwned;
@@ -110,6 +112,87 @@ impl Client {
     pub async fn payment(&self, id: PaymentId, wait: Duration) -> Result<PaymentDetail, ClientError> {
         let builder = self.request(Method::GET, &format!("/v1/payments/{id}")).query(&wait_query(wait));
         self.ask_waiting(builder, wait).await
+    }
+
+    /// A page of payments that wait for a decision.
+    ///
+    /// # Errors
+    /// As every request.
+    pub async fn held(&self, query: &PageQuery) -> Result<HeldPage, ClientError> {
+        self.ask(self.request(Method::GET, "/v1/held").query(query)).await
+    }
+
+    /// Takes a held payment, or gives it back.
+    ///
+    /// # Errors
+    /// As every request; it may not be held any more.
+    pub async fn decide(&self, id: PaymentId, settle: bool) -> Result<PaymentDetail, ClientError> {
+        let word = if settle { "settle" } else { "cancel" };
+        self.ask(self.request(Method::POST, &format!("/v1/held/{id}/{word}"))).await
+    }
+
+    /// Which payments are taken and held.
+    ///
+    /// # Errors
+    /// As every request.
+    pub async fn receive(&self) -> Result<ReceivePolicy, ClientError> {
+        self.ask(self.request(Method::GET, "/v1/receive")).await
+    }
+
+    /// Takes and holds other payments from now on.
+    ///
+    /// # Errors
+    /// As every request.
+    pub async fn set_receive(&self, receive: &Receive) -> Result<ReceivePolicy, ClientError> {
+        self.ask(self.request(Method::PUT, "/v1/receive").json(receive)).await
+    }
+
+    /// Goes back to what the node was started with.
+    ///
+    /// # Errors
+    /// As every request.
+    pub async fn reset_receive(&self) -> Result<ReceivePolicy, ClientError> {
+        self.ask(self.request(Method::DELETE, "/v1/receive")).await
+    }
+
+    /// A page of what was refused.
+    ///
+    /// # Errors
+    /// As every request.
+    pub async fn refused(&self, query: &PageQuery) -> Result<RefusedPage, ClientError> {
+        self.ask(self.request(Method::GET, "/v1/receive/refused").query(query)).await
+    }
+
+    /// Makes an AMP invoice.
+    ///
+    /// # Errors
+    /// As every request.
+    pub async fn create_amp_invoice(&self, new: &NewAmpInvoice) -> Result<AmpInvoice, ClientError> {
+        self.ask(self.request(Method::POST, "/v1/amp-invoices").json(new)).await
+    }
+
+    /// A page of AMP invoices.
+    ///
+    /// # Errors
+    /// As every request.
+    pub async fn amp_invoices(&self, query: &PageQuery) -> Result<AmpInvoices, ClientError> {
+        self.ask(self.request(Method::GET, "/v1/amp-invoices").query(query)).await
+    }
+
+    /// An AMP invoice with its payments.
+    ///
+    /// # Errors
+    /// As every request.
+    pub async fn amp_invoice(&self, payment_addr: &str) -> Result<AmpInvoiceDetail, ClientError> {
+        self.ask(self.request(Method::GET, &format!("/v1/amp-invoices/{payment_addr}"))).await
+    }
+
+    /// Makes an AMP invoice unpayable for good.
+    ///
+    /// # Errors
+    /// As every request.
+    pub async fn cancel_amp_invoice(&self, payment_addr: &str) -> Result<Empty, ClientError> {
+        self.ask(self.request(Method::POST, &format!("/v1/amp-invoices/{payment_addr}/cancel"))).await
     }
 
     /// The wallet's coins.

@@ -11,6 +11,16 @@
 //! | `POST /v1/pay` | [`PayRequest`]; `?wait_ms=` | [`PaymentDetail`] |
 //! | `GET /v1/payments` | [`PaymentsQuery`] | [`Payments`] |
 //! | `GET /v1/payments/{id}` | `?wait_ms=` | [`PaymentDetail`] |
+//! | `GET /v1/held` | [`PageQuery`] | [`HeldPage`] |
+//! | `POST /v1/held/{id}/settle`, `/v1/held/{id}/cancel` | | [`PaymentDetail`] |
+//! | `GET /v1/receive` | | [`ReceivePolicy`] |
+//! | `PUT /v1/receive` | [`Receive`] | [`ReceivePolicy`] |
+//! | `DELETE /v1/receive` | | [`ReceivePolicy`] |
+//! | `GET /v1/receive/refused` | [`PageQuery`] | [`RefusedPage`] |
+//! | `GET /v1/amp-invoices` | [`PageQuery`] | [`AmpInvoices`] |
+//! | `POST /v1/amp-invoices` | [`NewAmpInvoice`] | [`AmpInvoice`] |
+//! | `GET /v1/amp-invoices/{payment_addr}` | | [`AmpInvoiceDetail`] |
+//! | `POST /v1/amp-invoices/{payment_addr}/cancel` | | [`Empty`] |
 //! | `GET /v1/wallet/balance` | | [`WalletBalance`] |
 //! | `POST /v1/wallet/address` | | [`WalletAddress`] |
 //! | `POST /v1/wallet/send` | [`WalletSendRequest`] | [`WalletSent`] |
@@ -32,6 +42,7 @@
 //!
 //! This crate is types (and, behind feature `client`, a client); it knows no node and no server.
 
+mod amp_invoices;
 mod audit;
 mod channels;
 #[cfg(feature = "client")]
@@ -39,13 +50,16 @@ mod client;
 mod code;
 mod error;
 mod events;
+mod held;
 mod info;
 mod json;
 mod payments;
 mod peers;
+mod receive;
 mod records;
 mod wallet;
 
+pub use amp_invoices::{AmpInvoice, AmpInvoiceDetail, AmpInvoices, InvoiceState, NewAmpInvoice};
 pub use audit::{AccountBalance, AuditLine, AuditReport, Verdict};
 pub use channels::{
     Channel, ChannelOpened, ChannelState, Channels, CloseChannelRequest, OpenChannelRequest, short_channel_id,
@@ -55,12 +69,14 @@ pub use client::{Client, ClientError};
 pub use code::Code;
 pub use error::{ErrorBody, ErrorDetail};
 pub use events::{Event, Events, EventsQuery};
+pub use held::{Held, HeldPage};
 pub use info::{Info, Warning};
 pub use payments::{
     Attempt, Direction, Failure, Kind, Part, PayRequest, Payment, PaymentDetail, Payments, PaymentsQuery,
     State, WaitQuery,
 };
 pub use peers::{ConnectRequest, Peer, Peers};
+pub use receive::{Hold, PageQuery, Receive, ReceiveKind, ReceivePolicy, Refused, RefusedPage, Short};
 pub use records::{Record, RecordError, RecordInput};
 pub use wallet::{WalletAddress, WalletBalance, WalletSendRequest, WalletSent};
 

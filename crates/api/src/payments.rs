@@ -116,6 +116,8 @@ macro_rules! words {
     };
 }
 
+pub(crate) use words;
+
 words! {
     /// Which way a payment goes.
     Direction {
@@ -198,9 +200,21 @@ pub struct Payment {
     pub failure: Option<Failure>,
     /// How many attempts were made.
     pub attempt_count: u32,
-    /// No attempt starts after it, if it is an outgoing one.
+    /// No attempt starts after it, if it is an outgoing one; an incoming one is held until then.
     #[serde(default, with = "json::millis_option", skip_serializing_if = "Option::is_none")]
     pub deadline_ms: Option<Timestamp>,
+    /// If it is held: until which height.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline_height: Option<u32>,
+    /// Who signed its message, if that is proven.
+    #[serde(default, with = "json::text_option", skip_serializing_if = "Option::is_none")]
+    pub sender: Option<NodeId>,
+    /// Of AMP: what it was paid to, 32 bytes in hex; of `amp-invoice` the invoice's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payment_addr: Option<String>,
+    /// Of AMP: which set, 32 bytes in hex.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub set_id: Option<String>,
     /// When it was asked for, or arrived.
     #[serde(with = "json::millis")]
     pub created_at_ms: Timestamp,
@@ -291,6 +305,12 @@ pub struct Part {
     /// The nodes that an outgoing part passes, the destination last.
     #[serde(with = "json::text_list")]
     pub route: Vec<NodeId>,
+    /// Of an incoming part: what it is locked to.
+    #[serde(default, with = "json::text_option", skip_serializing_if = "Option::is_none")]
+    pub hash: Option<PaymentHash>,
+    /// Of an incoming part: the height at which it expires.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expiry: Option<u32>,
 }
 
 #[cfg(test)]
@@ -305,6 +325,8 @@ mod tests {
             fee_msat: Msat::ZERO,
             state,
             route: vec![format!("02{}", "11".repeat(32)).parse().expect("a node id")],
+            hash: None,
+            expiry: None,
         }
     }
 
@@ -325,6 +347,10 @@ mod tests {
             failure: None,
             attempt_count: 1,
             deadline_ms: Some(Timestamp::from_millis(9)),
+            deadline_height: None,
+            sender: None,
+            payment_addr: None,
+            set_id: None,
             created_at_ms: Timestamp::from_millis(7),
             updated_at_ms: Timestamp::from_millis(8),
         };

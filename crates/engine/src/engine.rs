@@ -9,6 +9,7 @@ use crate::incoming::{Incoming, Open};
 use crate::input::{Fact, Input, Question};
 use crate::outgoing::Outgoing;
 use crate::output::Output;
+use crate::receive::Receive;
 use crate::step::Step;
 use sponte_proto::{ChannelId, PaymentId, Timestamp};
 use std::collections::{BTreeSet, VecDeque};
@@ -63,6 +64,11 @@ impl Engine {
     /// The id of the payment that a key stands for. Look it up right before the key is handed in.
     pub fn payment_id(&self, key: &str) -> PaymentId {
         derive::payment_id(&self.config.node_secret, key)
+    }
+
+    /// Which payments to us are taken and held, and whether that was set at run time.
+    pub fn receive(&self) -> (&Receive, bool) {
+        self.incoming.receive()
     }
 
     /// Takes one input. Drain [`Engine::poll_output`] before the next. `now` may stand still or

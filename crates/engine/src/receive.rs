@@ -97,6 +97,11 @@ impl Receive {
         }
     }
 
+    /// Whether what was set at run time can be read. If not, what the configuration says holds.
+    pub fn is_readable(rows: &[SettingRow]) -> bool {
+        rows.iter().all(|row| row.key != KEY) || Receive::of_rows(rows).is_some()
+    }
+
     /// The row that makes it outlive a restart.
     pub(crate) fn row(policy: Option<&Receive>) -> SettingRow {
         SettingRow { key: KEY.into(), value: policy.map(Receive::encode) }
@@ -248,6 +253,14 @@ mod tests {
         let (min, max) = ("0000000000000000", "ffffffffffffffff");
         assert_eq!(hex, format!("011f00{min}{max}000005140000003c0000000c0200000000000003e8"));
         assert_eq!(Receive::of_rows(&[Receive::row(None)]), None);
+    }
+
+    #[test]
+    fn a_row_that_cannot_be_read_is_noticed() {
+        let row = Receive::row(Some(&Receive::default()));
+        assert!(Receive::is_readable(&[]) && Receive::is_readable(&[row.clone()]));
+        let newer = SettingRow { value: Some(vec![VERSION + 1]), ..row };
+        assert!(!Receive::is_readable(&[newer]));
     }
 
     #[test]

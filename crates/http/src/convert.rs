@@ -4,6 +4,7 @@ use sponte_api as api;
 use sponte_engine::backend::{Channel, ChannelState, NodeInfo, Peer, WalletBalance};
 use sponte_engine::commit::{AttemptRow, Direction, Failure, Kind, PartRow, PaymentRow, State};
 use sponte_node::Verdict;
+use sponte_proto::{BlockHeight, CltvExpiry, hex};
 use sponte_store::{AccountBalance, StoredEvent};
 
 /// A payment. Its preimage is a secret until it is settled.
@@ -21,11 +22,15 @@ pub(crate) fn payment(row: &PaymentRow) -> api::Payment {
         fee_msat: row.fee,
         max_fee_msat: outgoing.then_some(row.max_fee),
         hash: row.hash,
-        preimage_hex: preimage.map(|preimage| sponte_proto::hex(&preimage.to_bytes())),
+        preimage_hex: preimage.map(|preimage| hex(&preimage.to_bytes())),
         records: api::Record::all(&row.records),
         failure: row.failure.as_ref().map(failure),
         attempt_count: row.attempts,
-        deadline_ms: outgoing.then_some(row.deadline),
+        deadline_ms: (outgoing || row.state == State::Held).then_some(row.deadline),
+        deadline_height: row.receipt.deadline_height.map(BlockHeight::to_u32),
+        sender: row.receipt.sender,
+        payment_addr: row.receipt.payment_addr.as_ref().map(|addr| hex(addr.as_bytes())),
+        set_id: row.receipt.set_id.map(|set_id| hex(&set_id.to_bytes())),
         created_at_ms: row.created_at,
         updated_at_ms: row.updated_at,
     }
@@ -67,6 +72,8 @@ fn part(row: &PartRow) -> api::Part {
         fee_msat: row.fee,
         state: state(row.state),
         route: row.route.clone(),
+        hash: row.claim.hash,
+        expiry: row.claim.expiry.map(CltvExpiry::to_u32),
     }
 }
 

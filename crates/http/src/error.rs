@@ -6,7 +6,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use sponte_api::{Code, ErrorBody, ErrorDetail, MAX_BODY_BYTES, RecordError};
 use sponte_engine::backend::RefusalKind;
-use sponte_node::{AdminError, AuditError, PayError, WaitError};
+use sponte_node::{AdminError, AuditError, PayError, ReceiveError, WaitError};
 use sponte_store::StoreError;
 use std::error::Error;
 
@@ -53,6 +53,21 @@ impl From<PayError> for ApiError {
             PayError::Refused(Refused::KeyReused) => Code::KeyReused,
             PayError::Busy | PayError::Stopped => Code::Busy,
             PayError::Refused(_) => Code::InvalidRequest,
+            _ => return ApiError::internal(error),
+        };
+        ApiError::new(code, error.to_string())
+    }
+}
+
+impl From<ReceiveError> for ApiError {
+    fn from(error: ReceiveError) -> ApiError {
+        use sponte_engine::ReceiveError as Refused;
+        let code = match &error {
+            ReceiveError::Refused(Refused::UnknownPayment | Refused::UnknownInvoice) => Code::NotFound,
+            ReceiveError::Refused(Refused::NotHeld(_) | Refused::InvoiceCanceled) => Code::Conflict,
+            ReceiveError::Refused(_) => Code::InvalidRequest,
+            ReceiveError::Busy | ReceiveError::Stopped => Code::Busy,
+            ReceiveError::Unsigned(error) => return error.clone().into(),
             _ => return ApiError::internal(error),
         };
         ApiError::new(code, error.to_string())

@@ -20,5 +20,6 @@ mod state;
 mod warnings;
 
 pub use router::router;
+pub use routes::receive::{defaults as receive_defaults, to_engine as receive_policy};
 pub use serve::serve;
 pub use state::Stopping;

@@ -2,7 +2,9 @@
 
 use crate::auth;
 use crate::error::ApiError;
-use crate::routes::{audit, channels, events, info, pay, payments, peers, wallet};
+use crate::routes::{
+    amp_invoices, audit, channels, events, held, info, pay, payments, peers, receive, wallet,
+};
 use crate::state::{App, Stopping};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -20,6 +22,14 @@ pub fn router(handle: Handle, token: &str, stopping: Stopping) -> Router {
         .route("/v1/pay", post(pay::pay))
         .route("/v1/payments", get(payments::list))
         .route("/v1/payments/{id}", get(payments::show))
+        .route("/v1/held", get(held::list))
+        .route("/v1/held/{id}/settle", post(held::settle))
+        .route("/v1/held/{id}/cancel", post(held::cancel))
+        .route("/v1/receive", get(receive::show).put(receive::set).delete(receive::reset))
+        .route("/v1/receive/refused", get(receive::refused))
+        .route("/v1/amp-invoices", get(amp_invoices::list).post(amp_invoices::create))
+        .route("/v1/amp-invoices/{id}", get(amp_invoices::show))
+        .route("/v1/amp-invoices/{id}/cancel", post(amp_invoices::cancel))
         .route("/v1/wallet/balance", get(wallet::balance))
         .route("/v1/wallet/address", post(wallet::address))
         .route("/v1/wallet/send", post(wallet::send))

@@ -33,6 +33,7 @@ mod waiters;
 mod waker;
 
 pub use audit::{AuditError, Line, Report, Verdict, audit};
+pub use clock::now;
 pub use error::{AdminError, Fatal, PayError, ReceiveError, StartError, WaitError};
 pub use handle::Handle;
 pub use node::{Node, spawn};

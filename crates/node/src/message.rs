@@ -2,8 +2,8 @@
 
 use crate::answers::{Answers, Caller};
 use crate::receiving::{Answer, Asked};
-use sponte_engine::PayRequest;
 use sponte_engine::backend::Admin;
+use sponte_engine::{PayRequest, Receive};
 use sponte_proto::PaymentId;
 use sponte_store::{Commit, StoreError};
 
@@ -16,6 +16,8 @@ pub(crate) enum Message {
     Pay(PayRequest, Caller<Result<PaymentId, sponte_engine::PayError>>),
     /// Somebody asks about payments to us.
     Ask(Asked, Caller<Answer>),
+    /// Somebody asks what is taken and held, and whether that was set at run time.
+    Policy(Caller<(Receive, bool)>),
     /// Somebody asks something of the backend.
     Admin(Box<dyn FnOnce(&Answers) -> Admin + Send>),
     /// A submission, and how it ended.

@@ -7,6 +7,7 @@ use crate::message::Message;
 use crate::step::{Doors, Loop};
 use crate::waiters::Ends;
 use crate::waker::Waker;
+use sponte_engine::Receive;
 use sponte_engine::backend::Backend;
 use sponte_engine::{Config, Engine};
 use sponte_store::Store;
@@ -40,7 +41,13 @@ where
     F: FnOnce(Waker) -> Result<B, E> + Send + 'static,
     E: Send + 'static,
 {
-    let engine = Engine::new(config, store.snapshot().map_err(StartError::Ledger)?);
+    let snapshot = store.snapshot().map_err(StartError::Ledger)?;
+    if !Receive::is_readable(&snapshot.settings) {
+        tracing::error!(
+            "what was set of payments to this node cannot be read: what sponte.toml says holds; set it again"
+        );
+    }
+    let engine = Engine::new(config, snapshot);
     let (messages, inbox) = mpsc::channel();
     let waker = Waker::new(messages.clone());
     let (commits, commits_seen) = watch::channel(0);

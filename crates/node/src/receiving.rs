@@ -88,6 +88,16 @@ impl Handle {
         self.ask(Asked::Receive(receive.map(Box::new))).await
     }
 
+    /// Which payments to us are taken and held, and whether that was set at run time.
+    ///
+    /// # Errors
+    /// The node is busy or has stopped.
+    pub async fn receive(&self) -> Result<(Receive, bool), ReceiveError> {
+        let (caller, answer) = Caller::new(self.permit().ok_or(ReceiveError::Busy)?);
+        self.send(Message::Policy(caller)).ok_or(ReceiveError::Stopped)?;
+        answer.await.map_err(|_| ReceiveError::Stopped)
+    }
+
     async fn ask(&self, asked: Asked) -> Result<(), ReceiveError> {
         let (caller, answer) = Caller::new(self.permit().ok_or(ReceiveError::Busy)?);
         self.send(Message::Ask(asked, caller)).ok_or(ReceiveError::Stopped)?;

@@ -116,9 +116,14 @@ impl<B: Backend> Loop<B> {
             Message::Wake => {}
             Message::Committed(number, result) => self.committed(number, result)?,
             // Whoever asks a node that stops is told so by the drop of the request.
-            Message::Pay(..) | Message::Ask(..) | Message::Admin(_) if self.stopping => {}
+            Message::Pay(..) | Message::Ask(..) | Message::Policy(_) | Message::Admin(_) if self.stopping => {
+            }
             Message::Pay(request, caller) => self.pay(request, caller)?,
             Message::Ask(asked, caller) => self.ask(asked, caller)?,
+            Message::Policy(caller) => {
+                let (receive, replaced) = self.engine.receive();
+                self.answers.push(caller.answer((receive.clone(), replaced)));
+            }
             Message::Admin(make) => self.backend.admin(make(&self.answers)),
             Message::Stop if self.stopping => {}
             Message::Stop => {

@@ -59,6 +59,7 @@ pub use folder::{DATABASE, is_in_use};
 pub use ledger::{Cursor, CursorError, Ledger, Page, StoredEvent};
 pub use payments::PaymentsQuery;
 pub use power_loss::cut_unsynced;
+pub use receive::CounterKey;
 pub use store::{Options, Store};
 pub use transfers::{AccountBalance, TransfersQuery};
 pub use writer::{Commit, Completion, Writer};

@@ -7,7 +7,26 @@ use crate::payments::{PAYMENT, all, payment};
 use rusqlite::{Connection, OptionalExtension, Row};
 use sponte_engine::commit::{AmpInvoiceRow, AmpReceived, ChangeSet, Counter, PaymentRow, SettingRow};
 use sponte_proto::amp::SetId;
-use sponte_proto::{PaymentHash, PaymentId, PaymentSecret};
+use sponte_proto::{ChannelId, PaymentHash, PaymentId, PaymentSecret};
+
+/// What tells a [`Counter`] from others; where a page of them ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CounterKey {
+    /// Its hour since the Unix epoch.
+    pub hour: u64,
+    /// Its channel; `None` comes before all.
+    pub channel: Option<ChannelId>,
+    /// Its reason.
+    pub reason: String,
+}
+
+impl CounterKey {
+    /// That of a counter.
+    pub fn of(counter: &Counter) -> CounterKey {
+        let reason = counter.reason.as_str().to_owned();
+        CounterKey { hour: counter.hour, channel: Some(counter.channel), reason }
+    }
+}
 
 const AMP_INVOICE: &str = "seq, payment_addr, bolt11, amount_msat, description, created_at_ms, \
     expires_at_ms, state, payments, received_msat";
@@ -95,18 +114,21 @@ impl Ledger {
         self.readers.read(|conn| all(conn, &sql, [Col(payment_addr)], payment))
     }
 
-    /// What was refused since an hour, counted from the Unix epoch; at most 1,000 rows, the latest
-    /// hour first.
+    /// What was refused, the latest hour first; at most 1,000 rows, however large `limit`. `after`
+    /// is the last row of the page before.
     ///
     /// # Errors
     /// The database cannot be read.
-    pub fn counters(&self, since_hour: u64) -> Result<Vec<Counter>, StoreError> {
-        let Ok(since) = i64::try_from(since_hour) else { return Ok(vec![]) };
-        let sql = format!(
-            "SELECT channel, hour, reason, count, amount_msat FROM counters WHERE hour >= ?1
-             ORDER BY hour DESC, channel, reason LIMIT {PAGE_LIMIT}"
-        );
-        self.readers.read(|conn| all(conn, &sql, [since], counter))
+    pub fn counters(&self, after: Option<&CounterKey>, limit: u32) -> Result<Vec<Counter>, StoreError> {
+        let first = CounterKey { hour: i64::MAX.cast_unsigned(), channel: None, reason: String::new() };
+        let after = after.unwrap_or(&first);
+        let Ok(hour) = i64::try_from(after.hour) else { return Ok(vec![]) };
+        let channel = after.channel.map_or_else(Vec::new, |channel| channel.to_bytes().to_vec());
+        let sql = "SELECT channel, hour, reason, count, amount_msat FROM counters INDEXED BY counters_hour
+                   WHERE hour < ?1 OR (hour = ?1 AND (channel, reason) > (?2, ?3))
+                   ORDER BY hour DESC, channel, reason LIMIT ?4";
+        let bounds = (hour, channel, &after.reason, limit.clamp(1, PAGE_LIMIT));
+        self.readers.read(|conn| all(conn, sql, bounds, counter))
     }
 }
 

@@ -9,8 +9,11 @@ use std::time::Duration;
 const APPLICATION_ID: i32 = 0x7370_6e74;
 
 /// One after the other; the file's `user_version` counts those that are done.
-const MIGRATIONS: &[&str] =
-    &[include_str!("migrations/0001_ledger.sql"), include_str!("migrations/0002_receive.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_ledger.sql"),
+    include_str!("migrations/0002_receive.sql"),
+    include_str!("migrations/0003_counters.sql"),
+];
 
 /// Longer than a checkpoint takes; only another program on the file could hold it so long.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);

@@ -115,6 +115,11 @@ impl Incoming {
         self.policy().kinds
     }
 
+    /// What is taken and held, and whether that was set at run time.
+    pub(crate) fn receive(&self) -> (&Receive, bool) {
+        (self.policy(), self.replaced.is_some())
+    }
+
     fn policy(&self) -> &Receive {
         self.replaced.as_ref().unwrap_or(&self.configured)
     }

@@ -21,14 +21,7 @@ pub(crate) async fn list(
         let found = read(&app.handle, move |ledger| ledger.payment_by_key(&key)).await?;
         return Ok(Json(Payments { payments: found.iter().map(convert::payment).collect(), next: None }));
     }
-    let before: Option<Cursor> = match query.before.as_deref().map(str::parse) {
-        None => None,
-        Some(Ok(cursor)) => Some(cursor),
-        Some(Err(_)) => {
-            let message = "`before` is none: use the `next` of an earlier page, or leave it out";
-            return Err(ApiError::new(Code::InvalidRequest, message));
-        }
-    };
+    let before = cursor(query.before.as_deref())?;
     let query = sponte_store::PaymentsQuery {
         direction: query.direction.map(convert::to_direction),
         state: query.state.map(convert::to_state),
@@ -40,6 +33,16 @@ pub(crate) async fn list(
         payments: page.rows.iter().map(convert::payment).collect(),
         next: page.next.map(|cursor| cursor.to_string()),
     }))
+}
+
+/// Where an earlier page ended.
+pub(crate) fn cursor(before: Option<&str>) -> Result<Option<Cursor>, ApiError> {
+    before.map(str::parse).transpose().map_err(|_| no_cursor())
+}
+
+pub(crate) fn no_cursor() -> ApiError {
+    let message = "`before` is none: use the `next` of an earlier page, or leave it out";
+    ApiError::new(Code::InvalidRequest, message)
 }
 
 pub(crate) async fn show(
