@@ -2,6 +2,7 @@
 
 use crate::failure::Failure;
 use crate::network::Network;
+use crate::receive_settings::ReceiveSettings;
 use crate::settings::{Amount, Secret, Settings};
 use clap::Args;
 use sponte_api::Code;
@@ -84,6 +85,8 @@ pub struct Config {
     pub forwarding: Forwarding,
     /// Which channels of others it takes.
     pub accept: Accept,
+    /// Which payments to it are taken and held.
+    pub receive: sponte_api::Receive,
     /// What is logged.
     pub log: String,
 }
@@ -174,8 +177,17 @@ impl Config {
                     .unwrap_or(Sat::new(20_000).expect("below the supply")),
                 per_peer: flags.accept_per_peer.or(file.channels.accept_per_peer).unwrap_or(10),
             },
+            receive: receive(file.receive)?,
             log: flags.log.or(file.log).unwrap_or_else(|| DEFAULT_LOG.into()),
         })
+    }
+}
+
+fn receive(file: ReceiveSettings) -> Result<sponte_api::Receive, Failure> {
+    let receive = file.resolve();
+    match sponte_http::receive_policy(receive.clone()).check() {
+        Ok(()) => Ok(receive),
+        Err(why) => Err(bad(format!("[receive]: {why}"))),
     }
 }
 

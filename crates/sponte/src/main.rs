@@ -16,6 +16,7 @@ mod node_start;
 mod output;
 mod pay_progress;
 mod payment_view;
+mod receive_settings;
 mod record_names;
 mod seed;
 mod settings;
@@ -65,6 +66,9 @@ fn dispatch(cli: Cli, output: Output) -> CommandResult {
         Command::Info => wait_for(commands::info::execute(&context)),
         Command::Pay(args) => wait_for(commands::pay::execute(&context, args)),
         Command::Payments(args) => wait_for(commands::payments::execute(&context, args)),
+        Command::Receive(args) => wait_for(commands::receive::execute(&context, args)),
+        Command::Held(args) => wait_for(commands::held::execute(&context, args)),
+        Command::AmpInvoice(args) => wait_for(commands::amp_invoice::execute(&context, args)),
         Command::Wallet(args) => wait_for(commands::wallet::execute(&context, args)),
         Command::Channel(args) => wait_for(commands::channel::execute(&context, args)),
         Command::Peer(args) => wait_for(commands::peer::execute(&context, args)),

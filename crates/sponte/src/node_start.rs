@@ -98,7 +98,8 @@ pub fn start(
         None => None,
     };
     let stored = Stored::read(|namespace| store.kv(namespace)).map_err(|why| store_failure(&why))?;
-    let engine = sponte_engine::Config::new(node_id_of(&seed), NodeSecret::new(seed.node_secret()));
+    let mut engine = sponte_engine::Config::new(node_id_of(&seed), NodeSecret::new(seed.node_secret()));
+    engine.receive = sponte_http::receive_policy(config.receive.clone());
     let ldk = ldk_config(config, birthday, extras.poll_interval)?;
     let node = sponte_node::spawn(&store, engine, move |waker| {
         Ldk::open(ldk, &seed, stored, runtime, Arc::new(move || waker.wake()))

@@ -22,6 +22,18 @@ pub fn tree(detail: &PaymentDetail) -> Tree {
         let limit = payment.max_fee_msat.map(|limit| format!(" of at most {}", show::amount(limit)));
         tree.push(format!("fee {}{}", show::amount(payment.fee_msat), limit.unwrap_or_default()));
     }
+    if let Some(sender) = payment.sender {
+        tree.push(format!("signed by {sender}"));
+    }
+    if payment.state == State::Held {
+        tree.push(held_until(payment));
+    }
+    if let Some(addr) = &payment.payment_addr {
+        tree.push(format!("payment address {addr}"));
+    }
+    if let Some(set_id) = &payment.set_id {
+        tree.push(format!("set {set_id}"));
+    }
     if let Some(hash) = payment.hash {
         tree.push(format!("hash {hash}"));
     }
@@ -29,7 +41,8 @@ pub fn tree(detail: &PaymentDetail) -> Tree {
         tree.push(format!("preimage {preimage}"));
     }
     if let Some(failure) = &payment.failure {
-        tree.push(format!("failed ({}): {}", failure.code, failure.message));
+        let word = if payment.state == State::Canceled { "canceled" } else { "failed" };
+        tree.push(format!("{word} ({}): {}", failure.code, failure.message));
     }
     payment.records.iter().for_each(|record| tree.push(record_tree(record)));
     detail.parts.iter().for_each(|part| tree.push(part_line(part)));
@@ -60,6 +73,12 @@ fn times(payment: &Payment) -> String {
     }
     let took = Duration::from_millis(payment.updated_at_ms.millis_since(payment.created_at_ms));
     format!("{begun}, ended after {}", show::duration(took))
+}
+
+fn held_until(payment: &Payment) -> String {
+    let time = payment.deadline_ms.map(|at| format!(" until {} UTC", show::time(at)));
+    let height = payment.deadline_height.map(|height| format!(", and before block {height}"));
+    format!("held{}{}", time.unwrap_or_default(), height.unwrap_or_default())
 }
 
 /// Text as text, and more than one line of it or bytes as a line below.
@@ -99,8 +118,13 @@ fn part_line(part: &Part) -> Tree {
         show::amount(part.amount_msat),
         show::short(&part.channel.to_string())
     );
+    if let Some(expiry) = part.expiry {
+        line.push_str(&format!(", expires at block {expiry}"));
+    }
     if part.route.is_empty() {
-        return Tree::new(line);
+        let mut tree = Tree::new(line);
+        part.hash.iter().for_each(|hash| tree.push(format!("hash {hash}")));
+        return tree;
     }
     line.push_str(&format!(", fee {}", show::amount(part.fee_msat)));
     let mut tree = Tree::new(line);
@@ -128,6 +152,8 @@ pub mod examples {
             fee_msat: msat(1_500),
             state: State::Pending,
             route: vec![format!("02{}", "11".repeat(32)).parse().expect("a node id")],
+            hash: None,
+            expiry: None,
         };
         let attempt = Attempt {
             number: 0,
@@ -155,6 +181,10 @@ pub mod examples {
             failure: None,
             attempt_count: 1,
             deadline_ms: None,
+            deadline_height: None,
+            sender: None,
+            payment_addr: None,
+            set_id: None,
             created_at_ms: Timestamp::from_millis(0),
             updated_at_ms: Timestamp::from_millis(132),
         };

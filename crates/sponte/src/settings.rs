@@ -3,6 +3,7 @@
 use crate::data_dir::{self, DataDir};
 use crate::failure::Failure;
 use crate::network::Network;
+use crate::receive_settings::ReceiveSettings;
 use serde::Deserialize;
 use sponte_api::Code;
 use sponte_proto::{Msat, Sat};
@@ -28,6 +29,8 @@ pub struct Settings {
     pub peers: PeerSettings,
     /// Channels.
     pub channels: ChannelSettings,
+    /// Payments to this node.
+    pub receive: ReceiveSettings,
     /// The HTTP API.
     pub api: ApiSettings,
 }
@@ -184,6 +187,24 @@ network = "{network}"
 # Blocks between the expiries of an incoming and an outgoing HTLC.
 # cltv_delta = 72
 
+[receive]
+# Which payments to this node are taken. A kind that is not listed is refused as by a node that never
+# heard of it. `sponte receive set` changes all of this while the node runs, and goes before this file
+# until `sponte receive reset`.
+# kinds = ["keysend", "mpp-keysend", "amp", "amp-invoice", "ecdh1"]
+# min = "0sat"
+# max = "2100000000000000sat"
+# The most bytes that the custom records of a payment may have.
+# max_records_bytes = 1300
+# Which payments are held until `sponte held settle` or `sponte held cancel`: "none", "all", those from
+# an amount on such as "1000sat", or those with a record of some types such as [696969].
+# hold = "none"
+# After so many minutes a held payment is canceled. It is held only if so many blocks are left for
+# the decision; one that leaves fewer is taken (accept) or refused (refuse) at once.
+# hold_minutes = 60
+# hold_blocks = 12
+# hold_short = "refuse"
+
 [api]
 # Where clients reach the node: loopback only.
 # listen = "127.0.0.1:{api}"
@@ -219,6 +240,9 @@ mod tests {
         assert_eq!(settings.bitcoind.url.as_deref(), Some("http://127.0.0.1:8332"));
         assert_eq!(settings.channels.accept_min, Some(Amount("20000sat".parse().expect("sat"))));
         assert_eq!(settings.channels.cltv_delta, Some(72));
+        let receive = settings.receive;
+        assert!(receive.hold_short.is_some() && receive.max_records_bytes.is_some(), "{receive:?}");
+        assert_eq!(receive.resolve(), sponte_http::receive_defaults(), "what the file says is the default");
         assert!(settings.peers.listen.is_some() && settings.api.listen.is_some() && settings.alias.is_some());
     }
 

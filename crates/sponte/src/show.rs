@@ -26,6 +26,15 @@ pub fn amount(amount: Msat) -> String {
     }
 }
 
+/// The beginning of a text, in one line.
+pub fn message(text: Option<&str>) -> String {
+    let text = text.unwrap_or_default().replace(['\n', '\t'], " ");
+    match text.char_indices().nth(40) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
+
 /// `2025-01-31 23:59:58`, UTC.
 pub fn time(time: Timestamp) -> String {
     let seconds = time.to_millis() / 1000;

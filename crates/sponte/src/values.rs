@@ -1,7 +1,8 @@
 //! Values of the command line: parsers whose errors fit into one line.
 
-use sponte_api::RecordInput;
-use sponte_proto::{NodeId, ParseAmountError, Sat, unhex};
+use sponte_api::{Hold, RecordInput};
+use sponte_proto::{Msat, NodeId, ParseAmountError, Sat, unhex};
+use std::collections::BTreeSet;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -80,6 +81,72 @@ pub fn duration(text: &str) -> Result<Duration, String> {
         number.parse().map_err(|_| format!("`{text}` is not a time: write for example `60s`"))?;
     let millis = number.checked_mul(millis_per_unit).ok_or_else(too_long)?;
     if millis > 24 * 3_600_000 { Err(too_long()) } else { Ok(Duration::from_millis(millis)) }
+}
+
+/// As [`duration`], also in days, from a minute to ten years.
+pub fn expiry(text: &str) -> Result<Duration, String> {
+    let seconds = match text.strip_suffix('d').map(str::parse::<u64>) {
+        Some(days) => {
+            let days = days.map_err(|_| format!("`{text}` is not a time: write for example `30d`"))?;
+            days.saturating_mul(86_400)
+        }
+        None => {
+            duration(text).map_err(|why| why.replace("is more than a day", "is long: write days"))?.as_secs()
+        }
+    };
+    match seconds {
+        60..=315_360_000 => Ok(Duration::from_secs(seconds)),
+        _ => Err(format!("`{text}` is less than a minute or more than ten years")),
+    }
+}
+
+/// A payment address: 64 hex digits.
+pub fn payment_addr(text: &str) -> Result<String, String> {
+    match unhex(text) {
+        Ok(bytes) if bytes.len() == 32 => Ok(text.to_owned()),
+        _ => Err("a payment address is 64 hex digits; the list shows it".into()),
+    }
+}
+
+/// A limit that may be lifted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AmountOrAny(pub Option<Msat>);
+
+/// An amount, or `any`.
+pub fn amount_or_any(text: &str) -> Result<AmountOrAny, String> {
+    match text {
+        "any" => Ok(AmountOrAny(None)),
+        text => {
+            text.parse().map(|amount| AmountOrAny(Some(amount))).map_err(|why| format!("{why}; or `any`"))
+        }
+    }
+}
+
+/// Which payments are held: `none`, `all`, an amount, or record types with commas between.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HoldValue(pub Hold);
+
+impl FromStr for HoldValue {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<HoldValue, String> {
+        let types =
+            || text.split(',').map(|kind| kind.trim().parse().ok()).collect::<Option<BTreeSet<u64>>>();
+        Ok(HoldValue(match text {
+            "none" => Hold::None,
+            "all" => Hold::All,
+            // An amount has a unit.
+            _ => match (types(), text.parse()) {
+                (Some(types), _) => Hold::Records(types),
+                (None, Ok(least)) => Hold::From(least),
+                (None, Err(_)) => {
+                    return Err(format!(
+                        "`{text}` is none of none, all, an amount such as 1000sat, or record types such as 696969"
+                    ));
+                }
+            },
+        }))
+    }
 }
 
 /// How much of the wallet to send: an amount, or `all`.

@@ -30,7 +30,7 @@ struct ListArgs {
     #[arg(long, value_name = "in|out")]
     direction: Option<Direction>,
     /// Only those in this state
-    #[arg(long, value_name = "pending|settled|failed")]
+    #[arg(long, value_name = "pending|held|settled|failed|canceled")]
     state: Option<State>,
     /// How many at most
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=1000))]
@@ -102,7 +102,7 @@ fn words(payments: &Payments) -> String {
     if payments.payments.is_empty() {
         return "no payments".into();
     }
-    let header = ["time (UTC)", "way", "state", ">amount", ">fee", "message", "payment id"];
+    let header = ["time (UTC)", "way", "kind", "state", ">amount", ">fee", "message", "payment id"];
     let mut text = table(&header, payments.payments.iter().map(row));
     if let Some(next) = &payments.next {
         text.push_str(&format!("\n\nolder ones: --before {next}"));
@@ -111,18 +111,14 @@ fn words(payments: &Payments) -> String {
 }
 
 fn row(payment: &Payment) -> Vec<String> {
-    let message = payment.message().map(|text| text.replace(['\n', '\t'], " ")).unwrap_or_default();
-    let message = match message.char_indices().nth(40) {
-        Some((end, _)) => format!("{}…", &message[..end]),
-        None => message,
-    };
     vec![
         show::time(payment.created_at_ms),
         payment.direction.to_string(),
+        payment.kind.to_string(),
         payment.state.to_string(),
         show::amount(payment.amount_msat),
         show::amount(payment.fee_msat),
-        message,
+        show::message(payment.message()),
         payment.id.to_string(),
     ]
 }
