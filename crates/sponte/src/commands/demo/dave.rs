@@ -49,11 +49,6 @@ impl Dave {
         node.map(Dave).map_err(|why| failed(format!("cannot start dave: {why}")))
     }
 
-    /// His id.
-    pub fn id(&self) -> NodeId {
-        self.0.id()
-    }
-
     /// He asks both for a channel, and waits until the fundings are in the mempool.
     ///
     /// # Errors

@@ -22,14 +22,18 @@ pub enum Scene {
     SameKey,
     MppKeysend,
     Amp,
+    AmpInvoice,
+    AmpInvoiceAgain,
     Ecdh,
+    HeldAmp,
+    HeldKeysend,
     Restart,
     AfterRestart,
 }
 
 impl Scene {
     /// All of them, in order.
-    pub const ALL: [Scene; 10] = [
+    pub const ALL: [Scene; 14] = [
         Scene::Direct,
         Scene::Message,
         Scene::Records,
@@ -37,7 +41,11 @@ impl Scene {
         Scene::SameKey,
         Scene::MppKeysend,
         Scene::Amp,
+        Scene::AmpInvoice,
+        Scene::AmpInvoiceAgain,
         Scene::Ecdh,
+        Scene::HeldAmp,
+        Scene::HeldKeysend,
         Scene::Restart,
         Scene::AfterRestart,
     ];
@@ -52,7 +60,11 @@ impl Scene {
             Scene::SameKey => "the same key twice",
             Scene::MppKeysend => "mpp-keysend, two parts",
             Scene::Amp => "amp, three shards",
+            Scene::AmpInvoice => "amp-invoice",
+            Scene::AmpInvoiceAgain => "the same amp-invoice again",
             Scene::Ecdh => "ecdh",
+            Scene::HeldAmp => "amp, held and settled",
+            Scene::HeldKeysend => "keysend, held and canceled",
             Scene::Restart => "carol killed and back",
             Scene::AfterRestart => "through bob again",
         }
@@ -74,6 +86,11 @@ impl Scene {
                     Scene::SameKey => same_key(name, world.inhabitants()).await,
                     Scene::MppKeysend => kinds::mpp_keysend(name, world.inhabitants()).await,
                     Scene::Amp => kinds::amp(name, world.inhabitants()).await,
+                    Scene::AmpInvoice | Scene::AmpInvoiceAgain => {
+                        kinds::amp_invoice(name, world.inhabitants()).await
+                    }
+                    Scene::HeldAmp => kinds::held_amp(name, world.inhabitants()).await,
+                    Scene::HeldKeysend => kinds::held_keysend(name, world.inhabitants()).await,
                     Scene::Ecdh => kinds::ecdh(name, world.inhabitants()).await,
                     Scene::Restart => restart(name, world).await,
                     Scene::AfterRestart => after_restart(name, world.inhabitants()).await,
