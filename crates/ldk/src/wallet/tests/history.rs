@@ -99,8 +99,7 @@ impl World {
             Step::Reorganise { blocks, returning } => self.reorganise(blocks, returning),
             Step::Evict { which } => {
                 if let Some(txid) = pick(&self.node.wallet.evictable(), which) {
-                    self.mempool.retain(|tx| tx.compute_txid() != txid);
-                    self.node.wallet.apply_mempool(vec![], vec![txid]);
+                    self.drop_with_children(vec![txid]);
                 }
             }
             Step::Replace { which, pays_us } => self.replace(which, pays_us),
@@ -112,9 +111,26 @@ impl World {
         let spends = |other: &Transaction| {
             other.input.iter().any(|a| tx.input.iter().any(|b| a.previous_output == b.previous_output))
         };
-        self.mempool.retain(|other| !spends(other));
+        let replaced = self.mempool.iter().filter(|other| spends(other)).map(Transaction::compute_txid);
+        self.drop_with_children(replaced.collect());
         self.node.see(&tx);
         self.mempool.push(tx);
+    }
+
+    /// Transactions that are gone take with them what spends them: no mempool holds that, and no
+    /// block.
+    fn drop_with_children(&mut self, mut gone: Vec<Txid>) {
+        let mut next = 0;
+        while let Some(parent) = gone.get(next).copied() {
+            let spends = |tx: &&Transaction| tx.input.iter().any(|input| input.previous_output.txid == parent);
+            let children: Vec<_> = self.mempool.iter().filter(spends).map(Transaction::compute_txid).collect();
+            gone.extend(children);
+            next += 1;
+        }
+        self.mempool.retain(|tx| !gone.contains(&tx.compute_txid()));
+        let evictable = self.node.wallet.evictable();
+        gone.retain(|txid| evictable.contains(txid));
+        self.node.wallet.apply_mempool(vec![], gone);
     }
 
     fn send(&mut self, payout: Payout, anchors: usize) {
@@ -175,10 +191,7 @@ impl World {
         if returning {
             txs.into_iter().rev().for_each(|tx| self.mempool.insert(0, tx));
         } else {
-            let gone: Vec<Txid> = txs.iter().map(|tx| tx.compute_txid()).collect();
-            let evictable = self.node.wallet.evictable();
-            let gone = gone.into_iter().filter(|txid| evictable.contains(txid)).collect();
-            self.node.wallet.apply_mempool(vec![], gone);
+            self.drop_with_children(txs.iter().map(Transaction::compute_txid).collect());
         }
     }
 
