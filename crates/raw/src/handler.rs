@@ -34,6 +34,14 @@ impl<C: ChannelMessageHandler> RawHandler<C> {
         self.onions().waiting.entry(hash).or_default().push_back(onion);
     }
 
+    /// The next HTLC with this hash does not leave.
+    pub fn unsent(&self, hash: PaymentHash) {
+        let onion = self.onions().waiting.get_mut(&hash).and_then(VecDeque::pop_front);
+        if let Some(onion) = onion {
+            onion.ended(Outcome::Unsent);
+        }
+    }
+
     fn onions(&self) -> MutexGuard<'_, Onions> {
         self.onions.lock().expect("unpoisoned")
     }

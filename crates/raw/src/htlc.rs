@@ -67,6 +67,8 @@ pub enum Outcome {
     Malformed(u16),
     /// Nobody on the route wrote what came back.
     Undecodable,
+    /// It never left: the channel was not usable at that moment.
+    Unsent,
 }
 
 /// An HTLC that was sent.

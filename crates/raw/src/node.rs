@@ -8,7 +8,7 @@ use bitcoin::secp256k1::{All, PublicKey, Secp256k1, SecretKey};
 use bitcoin::{Amount, BlockHash, Network, ScriptBuf};
 use lightning::chain::transaction::OutPoint;
 use lightning::chain::{BlockLocator, Listen as _};
-use lightning::events::{Event, EventsProvider as _};
+use lightning::events::{Event, EventsProvider as _, PathFailure};
 use lightning::ln::channel_state::ChannelDetails;
 use lightning::ln::channelmanager::{ChainParameters, PaymentId};
 use lightning::ln::outbound_payment::RecipientOnionFields;
@@ -279,6 +279,9 @@ impl Inner {
             } => {
                 let value = Amount::from_sat(channel_value_satoshis);
                 self.unfunded().push(Funding { channel, peer, script, value });
+            }
+            Event::PaymentPathFailed { payment_hash, failure: PathFailure::InitialSend { .. }, .. } => {
+                self.handler.unsent(payment_hash)
             }
             Event::ChannelPending { .. } => {
                 self.funded.fetch_add(1, Ordering::AcqRel);

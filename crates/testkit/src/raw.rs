@@ -1,47 +1,11 @@
 //! Raw nodes on the private chain.
 
 use crate::{Net, until};
-use bitcoin::{Address, Amount, Block, BlockHash, Network, OutPoint, ScriptBuf, Transaction};
-use sponte_chain::{ChainHandle, UnixTime};
 use sponte_proto::{Msat, NodeId, ShortChannelId};
-use sponte_raw::{RawChain, RawHtlc, Sent};
-use std::time::{SystemTime, UNIX_EPOCH};
+use sponte_raw::{RawHtlc, Sent};
 
 /// A [raw node](sponte_raw::RawNode), known by its name.
 pub struct RawNode(sponte_raw::RawNode);
-
-/// The private chain without HTTP.
-struct InProcess(ChainHandle);
-
-impl RawChain for InProcess {
-    async fn tip(&self) -> Option<(BlockHash, u32)> {
-        let regtest = self.0.lock();
-        let tip = regtest.chain().tip();
-        Some((tip.hash, tip.height))
-    }
-
-    async fn block(&self, height: u32) -> Option<Block> {
-        let regtest = self.0.lock();
-        let hash = regtest.chain().block_hash_at(height)?;
-        regtest.chain().block(&hash).map(|node| Block::clone(&node.block))
-    }
-
-    async fn broadcast(&self, transaction: Transaction) {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let now = UnixTime::from_secs(now.as_secs() as u32);
-        let taken = self.0.lock().chain_mut().accept_transaction(transaction, now);
-        tracing::debug!(target: "raw", ?taken, "broadcast");
-    }
-
-    async fn give(&self, script: ScriptBuf, value: Amount) -> Option<OutPoint> {
-        let address = Address::from_script(&script, Network::Regtest).ok()?;
-        let txid = self.0.send(&address, value).ok()?;
-        let regtest = self.0.lock();
-        let entry = regtest.chain().mempool_entry(&txid)?;
-        let vout = entry.tx.output.iter().position(|output| output.script_pubkey == script)?;
-        Some(OutPoint { txid, vout: vout as u32 })
-    }
-}
 
 impl RawNode {
     /// What it asks of whom it forwards for.
@@ -53,8 +17,9 @@ impl RawNode {
     pub async fn start(net: &Net, name: &str) -> RawNode {
         let mut seed = [b'-'; 32];
         seed.iter_mut().zip(name.bytes()).for_each(|(byte, letter)| *byte = letter);
-        let chain = InProcess(net.chain().clone());
-        RawNode(sponte_raw::RawNode::start(seed, chain).await.expect("loopback has a free port"))
+        RawNode(
+            sponte_raw::RawNode::start(seed, net.chain().clone()).await.expect("loopback has a free port"),
+        )
     }
 
     /// Its id.

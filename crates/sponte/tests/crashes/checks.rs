@@ -42,14 +42,19 @@ pub async fn settled_down(world: &World) -> Outcome<()> {
 /// Whether nothing is under way, and the books have all of it: one look.
 pub async fn is_settled_down(world: &World) -> bool {
     for node in &world.nodes {
-        let Ok(client) = node.client() else { return false };
-        // A channel with HTLCs cannot be compared, so its line does not agree.
-        let report = client.audit().await;
-        if !report.is_ok_and(|report| report.lines.iter().all(|line| line.verdict == Verdict::Agrees)) {
+        if !audited_now(node).await {
             return false;
         }
     }
     world.is_connected().await
+}
+
+/// Whether nothing is under way at a node, and its books have all of it: one look. A channel with
+/// HTLCs cannot be compared, so its line does not agree.
+pub async fn audited_now(node: &Node) -> bool {
+    let Ok(client) = node.client() else { return false };
+    let report = client.audit().await;
+    report.is_ok_and(|report| report.lines.iter().all(|line| line.verdict == Verdict::Agrees))
 }
 
 /// Waits until both channels are usable and without HTLCs at all ends.

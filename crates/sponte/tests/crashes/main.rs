@@ -28,5 +28,6 @@ mod node;
 mod openings;
 mod payers;
 mod random;
+mod sets;
 mod until;
 mod world;

@@ -122,8 +122,10 @@ impl World {
     fn drop_with_children(&mut self, mut gone: Vec<Txid>) {
         let mut next = 0;
         while let Some(parent) = gone.get(next).copied() {
-            let spends = |tx: &&Transaction| tx.input.iter().any(|input| input.previous_output.txid == parent);
-            let children: Vec<_> = self.mempool.iter().filter(spends).map(Transaction::compute_txid).collect();
+            let spends =
+                |tx: &&Transaction| tx.input.iter().any(|input| input.previous_output.txid == parent);
+            let children: Vec<_> =
+                self.mempool.iter().filter(spends).map(Transaction::compute_txid).collect();
             gone.extend(children);
             next += 1;
         }
