@@ -258,7 +258,7 @@ mod tests {
     #[test]
     fn a_row_that_cannot_be_read_is_noticed() {
         let row = Receive::row(Some(&Receive::default()));
-        assert!(Receive::is_readable(&[]) && Receive::is_readable(&[row.clone()]));
+        assert!(Receive::is_readable(&[]) && Receive::is_readable(std::slice::from_ref(&row)));
         let newer = SettingRow { value: Some(vec![VERSION + 1]), ..row };
         assert!(!Receive::is_readable(&[newer]));
     }

@@ -1,6 +1,8 @@
 //! The engine as whoever drives it sees it: inputs in, outputs out, rows into a ledger.
 
+mod amp_sets;
 mod books;
+mod holds;
 mod inbox;
 mod incoming;
 mod late;

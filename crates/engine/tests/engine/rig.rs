@@ -129,10 +129,19 @@ impl Rig {
     }
 
     pub fn recover(&mut self, attempts: &[PaymentId], inbound: &[PaymentHash]) {
+        self.recover_all(attempts, inbound, HEIGHT);
+    }
+
+    /// A start at a height; no attempt is known.
+    pub fn recover_at(&mut self, height: u32, inbound: &[PaymentHash]) {
+        self.recover_all(&[], inbound, height);
+    }
+
+    fn recover_all(&mut self, attempts: &[PaymentId], inbound: &[PaymentHash], height: u32) {
         self.input(Input::Recovered(Recovered {
             attempts: attempts.to_vec(),
             inbound: inbound.to_vec(),
-            height: BlockHeight::new(HEIGHT),
+            height: BlockHeight::new(height),
         }));
     }
 
