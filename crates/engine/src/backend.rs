@@ -57,7 +57,9 @@ pub struct Send {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BackendEvent {
     /// HTLCs to us wait for [`Command::Claim`] or [`Command::Fail`]. Comes once; after a crash
-    /// before the commit of its step the sender's node retransmits.
+    /// before the commit of its step the sender's node retransmits. A further HTLC under a hash
+    /// whose total already waits here, or is being claimed, does not come: the backend fails it
+    /// by itself and says so with [`BackendEvent::ReceiveFailed`].
     Claimable(Box<Claimable>),
     /// A [`Claimable`] is claimed: its preimage is durable. Repeats at every start.
     Claimed(Claimed),
