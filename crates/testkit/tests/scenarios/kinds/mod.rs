@@ -1,6 +1,7 @@
 //! Every kind to a node of ours, directly, through another one, and through plain LDK.
 
 mod every;
+mod held;
 mod refusals;
 mod restarts;
 
