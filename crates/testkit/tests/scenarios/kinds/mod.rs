@@ -1,8 +1,11 @@
 //! Every kind to a node of ours, directly, through another one, and through plain LDK.
 
+mod blinded;
 mod every;
 mod held;
+mod many;
 mod refusals;
+mod repeats;
 mod restarts;
 
 use sponte_engine::commit::{Direction, Kind, PaymentRow, State};
