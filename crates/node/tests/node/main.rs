@@ -3,6 +3,7 @@
 
 mod asking;
 mod audit;
+mod deciding;
 mod fake;
 mod order;
 mod paying;

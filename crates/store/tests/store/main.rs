@@ -3,8 +3,10 @@
 mod books;
 mod check;
 mod crash;
+mod migrations;
 mod pages;
 mod properties;
+mod receiving;
 mod reopening;
 mod rows;
 mod writing;
