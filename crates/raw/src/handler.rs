@@ -9,11 +9,14 @@ use lightning::types::features::{InitFeatures, NodeFeatures};
 use lightning::types::payment::PaymentHash;
 use sponte_proto::Preimage;
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 pub struct RawHandler<C> {
     inner: Arc<C>,
     onions: Mutex<Onions>,
+    /// The next HTLCs leave without the signature that commits to them.
+    stutters: AtomicBool,
 }
 
 #[derive(Default)]
@@ -26,7 +29,12 @@ struct Onions {
 
 impl<C: ChannelMessageHandler> RawHandler<C> {
     pub fn new(inner: Arc<C>) -> RawHandler<C> {
-        RawHandler { inner, onions: Mutex::default() }
+        RawHandler { inner, onions: Mutex::default(), stutters: AtomicBool::new(false) }
+    }
+
+    /// The next HTLCs leave without the signature that commits to them.
+    pub fn stutter(&self) {
+        self.stutters.store(true, Ordering::Release);
     }
 
     /// The next HTLC with this hash is to carry this.
@@ -72,6 +80,9 @@ impl<C: ChannelMessageHandler> BaseMessageHandler for RawHandler<C> {
         for event in &mut events {
             if let MessageSendEvent::UpdateHTLCs { updates, .. } = event {
                 updates.update_add_htlcs.iter_mut().for_each(|message| self.put(message));
+                if !updates.update_add_htlcs.is_empty() && self.stutters.swap(false, Ordering::AcqRel) {
+                    updates.commitment_signed.clear();
+                }
             }
         }
         events

@@ -7,6 +7,8 @@ use sponte_proto::failure::{AttributionData, Failure, FailurePacket, decode_fail
 use sponte_proto::onion::{PAYMENT_PAYLOADS, RouteSecrets, SharedSecret};
 use sponte_proto::payload::ForwardPayload;
 use sponte_proto::{CltvExpiry, Msat, NodeId, PaymentHash, Preimage, ShortChannelId, ecdh};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -77,6 +79,7 @@ pub struct Sent {
     /// What it is locked to.
     pub hash: PaymentHash,
     end: watch::Receiver<Option<Outcome>>,
+    offers: Arc<AtomicUsize>,
 }
 
 impl Sent {
@@ -86,6 +89,12 @@ impl Sent {
     /// How it ended, if it has.
     pub fn outcome(&self) -> Option<Outcome> {
         self.end.borrow().clone()
+    }
+
+    /// How often its `update_add_htlc` has left: more than once if a connection ended before the
+    /// peer had taken it in (BOLT 2, "Message Retransmission").
+    pub fn offers(&self) -> usize {
+        self.offers.load(Ordering::Acquire)
     }
 
     /// Waits for its end, as long as the node lives and at most for [`Sent::PATIENCE`].
@@ -126,6 +135,7 @@ pub struct Onion {
     pub amount: Msat,
     pub payload: Box<dyn Fn(CltvExpiry) -> Vec<u8> + Send + Sync>,
     end: watch::Sender<Option<Outcome>>,
+    offers: Arc<AtomicUsize>,
 }
 
 impl Onion {
@@ -136,11 +146,14 @@ impl Onion {
         let hash = (htlc.hash)(secrets.shared_secrets().last().expect("hops"));
         let RawHtlc { route, amount, payload, .. } = htlc;
         let (told, end) = watch::channel(None);
-        (Sent { hash, end }, Onion { secrets, route, amount, payload, end: told })
+        let offers = Arc::new(AtomicUsize::new(0));
+        let sent = Sent { hash, end, offers: offers.clone() };
+        (sent, Onion { secrets, route, amount, payload, end: told, offers })
     }
 
     /// Exchanges the onion of the message that LDK made.
     pub fn put(&self, message: &mut UpdateAddHTLC) {
+        self.offers.fetch_add(1, Ordering::AcqRel);
         let taken: u32 = self.route.iter().map(|hop| u32::from(hop.delta)).sum();
         let mut expiry = message.cltv_expiry - taken;
         let mut payloads = vec![(self.payload)(CltvExpiry::new(expiry))];

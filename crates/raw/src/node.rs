@@ -124,6 +124,18 @@ impl RawNode {
         Ok(())
     }
 
+    /// Ends the connection to a node.
+    pub fn disconnect(&self, id: &NodeId) {
+        self.inner.peers.disconnect_by_node_id(key(id));
+        self.inner.peers.process_events();
+    }
+
+    /// The next HTLCs leave without the signature that commits to them: the peer forgets them if
+    /// the connection ends, and they are sent again (BOLT 2, "Message Retransmission").
+    pub fn stutter(&self) {
+        self.inner.handler.stutter();
+    }
+
     /// Whether it is connected to a node.
     pub fn connected(&self, id: &NodeId) -> bool {
         self.inner.peers.peer_by_node_id(&key(id)).is_some()

@@ -38,6 +38,17 @@ impl RawNode {
         until("a raw connection", async || self.0.connected(&id).then_some(())).await;
     }
 
+    /// Ends the connection to a node.
+    pub async fn disconnect(&self, id: &NodeId) {
+        self.0.disconnect(id);
+        until("the end of a raw connection", async || (!self.0.connected(id)).then_some(())).await;
+    }
+
+    /// The next HTLCs leave without the signature that commits to them.
+    pub fn stutter(&self) {
+        self.0.stutter();
+    }
+
     /// Opens an unannounced channel to a connected node, paid by the chain's faucet, and waits
     /// until this side can use it. The other one gets `push` of it.
     pub async fn open(&self, net: &Net, to: NodeId, sat: u64, push: Msat) -> ShortChannelId {
