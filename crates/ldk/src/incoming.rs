@@ -62,6 +62,7 @@ impl Ldk {
                 })))
             }
             Event::PaymentClaimed { payment_hash, htlcs, payment_id, .. } => {
+                self.claims.remove(&PaymentHash::from_bytes(payment_hash.0));
                 let parts = htlcs.iter().map(|htlc| ClaimedPart {
                     channel: channel_id(htlc.channel_id),
                     amount: msat(htlc.value_msat),
@@ -93,7 +94,8 @@ impl Ldk {
         ReceiveFailed {
             hash: id,
             channels: channels.iter().copied().map(channel_id).collect(),
-            claiming: !waiting && self.is_claiming(hash),
+            // Every refused HTLC comes here, and the look costs as much as there are channels.
+            claiming: !waiting && self.claims.contains(&id) && self.is_claiming(hash),
             waiting,
         }
     }

@@ -65,7 +65,7 @@ use crate::wallet::Wallet;
 use bitcoin::secp256k1::PublicKey;
 use lightning::sign::KeysManager;
 use sponte_engine::backend::BackendEvent;
-use sponte_proto::{BlockHeight, ChannelId, Txid};
+use sponte_proto::{BlockHeight, ChannelId, PaymentHash, Txid};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, RwLock};
 
@@ -122,6 +122,8 @@ pub struct Ldk {
     pub(crate) recovery: Recovery,
     /// HTLCs to us that LDK has shown and that are neither claimed nor failed.
     pub(crate) waiting: incoming::Waiting,
+    /// Hashes that the engine has claimed, until LDK says that it has.
+    pub(crate) claims: HashSet<PaymentHash>,
     pub(crate) opens: BTreeMap<u128, Opening>,
     /// Channels whose `ChannelPending` came after they closed, or will never come.
     pub(crate) pending_unbooked: HashMap<lightning::ln::types::ChannelId, PublicKey>,

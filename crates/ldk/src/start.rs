@@ -195,6 +195,7 @@ impl Ldk {
             recovery,
             peers,
             waiting: BTreeMap::new(),
+            claims: HashSet::new(),
             opens: BTreeMap::new(),
             pending_unbooked: HashMap::new(),
             our_fundings: HashSet::new(),

@@ -55,6 +55,7 @@ impl Backend for Ldk {
             Command::Send(send) => self.send(&send),
             Command::Claim(hash, preimage) => {
                 self.waiting.remove(&hash);
+                self.claims.insert(hash);
                 // Even record types pass: the ledger keeps all, and the engine has accepted.
                 self.node.manager.claim_funds_with_known_custom_tlvs(ldk_preimage(&preimage));
             }

@@ -17,6 +17,8 @@ pub(super) enum Verdict {
     Join {
         /// It was paid to an AMP invoice.
         to_invoice: bool,
+        /// This set gives way to it.
+        instead_of: Option<SetKey>,
     },
     /// It alone is refused.
     Refuse(Reason),
@@ -41,8 +43,11 @@ impl Incoming {
                 _ => Verdict::FailSet(Reason::Total),
             };
         }
+        let sum = set.map_or(Msat::ZERO, sets::Set::sum).checked_add(claimable.amount).unwrap_or(Msat::MAX);
+        let waits = !self.recovered || sum < sets::total(claimable);
+        let alone = set.is_none() && !waits;
         if let Err(reason) =
-            check_policy(self.policy(), claimable).and_then(|()| self.check_expiry(claimable))
+            check_policy(self.policy(), claimable).and_then(|()| self.check_expiry(claimable, alone))
         {
             return Verdict::Refuse(reason);
         }
@@ -50,10 +55,8 @@ impl Incoming {
         if set.is_some_and(|set| set.repeats(claimable) || (key.amp().is_some() && same_hash(set))) {
             return Verdict::FailSet(Reason::Shares);
         }
-        let sum = set.map_or(Msat::ZERO, sets::Set::sum).checked_add(claimable.amount).unwrap_or(Msat::MAX);
-        let waits = !self.recovered || sum < sets::total(claimable);
         match self.sets.check_limits(key, claimable, to_invoice, waits) {
-            Ok(()) => Verdict::Join { to_invoice },
+            Ok(instead_of) => Verdict::Join { to_invoice, instead_of },
             Err(reason) => Verdict::Refuse(reason),
         }
     }
@@ -84,20 +87,22 @@ impl Incoming {
         if *fact == Fact::Received(false) { Ok(false) } else { Err(Reason::Repeated) }
     }
 
-    fn check_expiry(&self, claimable: &Claimable) -> Result<(), Reason> {
-        if claimable.claim_deadline.is_some_and(|deadline| self.is_late(deadline)) {
+    fn check_expiry(&self, claimable: &Claimable, alone: bool) -> Result<(), Reason> {
+        if claimable.claim_deadline.is_some_and(|deadline| self.is_late(deadline, alone)) {
             return Err(Reason::Expiry);
         }
         Ok(())
     }
 
-    /// Whether HTLCs with this deadline may be claimed or held no more.
-    pub(super) fn is_late(&self, deadline: BlockHeight) -> bool {
-        self.recovered && last_height(deadline) <= self.height
+    /// Whether HTLCs with this deadline may be claimed no more. What one claim takes as soon as it
+    /// comes needs no margin: payers leave few blocks more than the backend asks for.
+    pub(super) fn is_late(&self, deadline: BlockHeight, alone: bool) -> bool {
+        let last = if alone { deadline } else { last_height(deadline) };
+        self.recovered && last <= self.height
     }
 }
 
-/// From this height on HTLCs with a deadline are neither claimed nor held.
+/// From this height on sets with a deadline neither wait nor are held.
 pub(super) fn last_height(deadline: BlockHeight) -> BlockHeight {
     BlockHeight::new(deadline.to_u32().saturating_sub(MARGIN))
 }

@@ -53,6 +53,10 @@ impl Incoming {
         step: &mut Step,
         failed: &ReceiveFailed,
     ) {
+        // A further HTLC under the hash may be the one that failed: the backend's list tells.
+        if !self.recovered {
+            return;
+        }
         let owner = self.hashes.get(&failed.hash).copied();
         if failed.claiming || failed.waiting {
             // Others of the hash go on; those that failed were never shown.

@@ -88,7 +88,7 @@ impl Incoming {
         if policy.max.is_some_and(|max| set.sum() > max) {
             return Err(Reason::Amount);
         }
-        if set.claim_deadline().is_some_and(|deadline| self.is_late(deadline)) {
+        if set.claim_deadline().is_some_and(|deadline| self.is_late(deadline, set.parts.len() == 1)) {
             return Err(Reason::Expiry);
         }
         let kind = kind(set);

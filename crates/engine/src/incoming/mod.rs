@@ -99,9 +99,12 @@ impl Incoming {
             height: BlockHeight::default(),
             recovered: false,
         };
+        let mut parts: BTreeMap<PaymentId, Vec<PartRow>> = BTreeMap::new();
+        for part in open.parts {
+            parts.entry(part.payment).or_default().push(part);
+        }
         for row in open.payments {
-            let own = open.parts.iter().filter(|part| part.payment == row.id);
-            let parts = own.cloned().collect();
+            let parts = parts.remove(&row.id).unwrap_or_default();
             incoming.keep(Payment { row, parts });
         }
         for waiting in open.waiting {
@@ -175,7 +178,10 @@ impl Incoming {
                 refuse(step, claimable, reason);
                 self.fail_set(step, key, reason, FailAs::Unknown);
             }
-            Verdict::Join { to_invoice } => {
+            Verdict::Join { to_invoice, instead_of } => {
+                if let Some(poorer) = instead_of {
+                    self.fail_set(step, poorer, Reason::Limit, FailAs::Timeout);
+                }
                 let waiting = WaitingPart { claimable: claimable.clone(), to_invoice, arrived_at: step.now };
                 self.join(Part { waiting, stored: false });
                 self.complete_or_wait(books, step, key);

@@ -210,27 +210,44 @@ impl Sets {
         gone
     }
 
-    /// Whether a part may join its set, and wait if it does not complete it.
+    /// Whether a part may join its set, and wait if it does not complete it. `Some`: if that set gives
+    /// way. Sets that bring the least do, so that nobody shuts an invoice, or all of this node, for
+    /// others without as much money as they bring.
     pub(super) fn check_limits(
         &self,
         key: SetKey,
         claimable: &Claimable,
         to_invoice: bool,
         waits: bool,
-    ) -> Result<(), Reason> {
+    ) -> Result<Option<SetKey>, Reason> {
         let set = self.sets.get(&key);
         if set.is_some_and(|set| set.parts.len() >= MAX_SHARDS) {
             return Err(Reason::Limit);
         }
         let new_set = set.is_none();
-        if let SetKey::Amp(addr, _) = key {
-            let most = if to_invoice { MAX_SETS_PER_ADDRESS } else { 1 };
-            if new_set && self.keys_to(addr).nth(most - 1).is_some() {
+        let waiting_to = |addr: [u8; 32]| self.keys_to(addr).count();
+        let mut full = vec![];
+        match key {
+            SetKey::Amp(addr, _) if new_set && !to_invoice && waiting_to(addr) > 0 => {
                 return Err(Reason::Limit);
             }
+            SetKey::Amp(addr, _) if new_set && waits && waiting_to(addr) >= MAX_SETS_PER_ADDRESS => {
+                full.extend(self.poorest(self.keys_to(addr)));
+            }
+            _ if new_set && waits && self.sets.len() >= MAX_SETS => full.extend(self.poorest(self.keys())),
+            _ => {}
         }
-        let full = new_set && self.sets.len() >= MAX_SETS;
-        let heavy = self.bytes + bytes(claimable) > MAX_WAITING_BYTES;
-        if waits && (full || heavy) { Err(Reason::Limit) } else { Ok(()) }
+        if waits && self.bytes + bytes(claimable) > MAX_WAITING_BYTES {
+            return Err(Reason::Limit);
+        }
+        match full.pop() {
+            None => Ok(None),
+            Some((poorest, sum)) if sum < claimable.amount => Ok(Some(poorest)),
+            Some(_) => Err(Reason::Limit),
+        }
+    }
+
+    fn poorest(&self, keys: impl Iterator<Item = SetKey>) -> Option<(SetKey, Msat)> {
+        keys.filter_map(|key| Some((key, self.get(key)?.sum()))).min_by_key(|(_, sum)| *sum)
     }
 }

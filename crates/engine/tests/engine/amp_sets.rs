@@ -334,3 +334,22 @@ fn a_part_that_is_lost_during_the_claim_is_told() {
     assert_eq!((payments(&rig)[0].state, payments(&rig)[0].amount), (State::Settled, msat(2_000)));
     assert_eq!(rig.events(), ["payment_received", "receive_incomplete"]);
 }
+
+#[test]
+fn nobody_shuts_an_invoice_with_less_than_others_bring() {
+    let mut rig = Rig::new();
+    let addr = address(1);
+    invoice(&mut rig, &addr, None);
+    let most = MAX_SETS_PER_ADDRESS as u64;
+    let dust: Vec<_> = (0..most).map(|set| amp_of(20 * set, &addr, set, 2).remove(0)).collect();
+    for (nth, part) in dust.iter().enumerate() {
+        offer(&mut rig, &Claimable { amount: msat(1 + nth as u64), ..part.clone() });
+    }
+    assert_eq!(offer(&mut rig, &amp_of(900, &addr, 90, 1)[0]).len(), 1, "what is complete needs no room");
+    let honest = amp_of(1_000, &addr, 91, 2);
+    assert_eq!(offer(&mut rig, &honest[0]), [Command::Fail(dust[0].hash, FailAs::Timeout)]);
+    assert_eq!(offer(&mut rig, &honest[1]).len(), 2);
+    let poorer = Claimable { amount: msat(1), ..amp_of(2_000, &addr, 92, 2).remove(0) };
+    offer(&mut rig, &Claimable { amount: msat(50), ..amp_of(3_000, &addr, 93, 2).remove(0) });
+    assert_eq!(offer(&mut rig, &poorer), refused(&[&poorer]));
+}

@@ -1,12 +1,12 @@
 //! Payments to us, one thing at a time.
 
-use crate::rig::{Rig, channel, config, keysend, msat, preimage};
+use crate::rig::{HEIGHT, Rig, channel, config, keysend, msat, preimage};
 use sponte_engine::backend::{
     BackendEvent, Claimable, Claimed, ClaimedPart, Command, FailAs, Kinds, Purpose, ReceiveFailed,
 };
 use sponte_engine::commit::{Account, State};
-use sponte_engine::{Fact, Input};
-use sponte_proto::{CltvExpiry, Msat, PaymentHash, PaymentId};
+use sponte_engine::{Fact, Hold, Input};
+use sponte_proto::{BlockHeight, CltvExpiry, Msat, PaymentHash, PaymentId};
 
 fn claimed(claimable: &Claimable, amounts_msat: &[u64]) -> Claimed {
     let part = |msat_: &u64| ClaimedPart {
@@ -138,4 +138,30 @@ fn money_that_came_after_all_is_booked() {
     let settled = rig.ledger.transfers.clone();
     rig.event(BackendEvent::Claimed(claimed(&keysend(5), &[7_000])));
     assert_eq!(rig.ledger.transfers, settled);
+}
+
+/// Payers leave 42 blocks, LDK fails an HTLC 39 before its expiry, and blocks come on the way.
+#[test]
+fn a_keysend_is_taken_up_to_the_backends_own_deadline() {
+    for (blocks, taken) in [(0, false), (1, true), (3, true)] {
+        let mut rig = Rig::new();
+        let deadline = Some(BlockHeight::new(HEIGHT + blocks));
+        let commands = offer(&mut rig, &Claimable { claim_deadline: deadline, ..keysend(5) });
+        assert_eq!(matches!(commands[..], [Command::Claim(..)]), taken, "{blocks}: {commands:?}");
+    }
+}
+
+/// LDK refuses a second HTLC with the hash of one that waits as soon as it runs, before it says what
+/// it has.
+#[test]
+fn what_fails_before_the_backend_says_what_it_has_ends_nothing() {
+    let mut config = config();
+    config.receive.hold = Hold::All;
+    let mut rig = Rig::with(config);
+    let part = Claimable { claim_deadline: Some(BlockHeight::new(HEIGHT + 90)), ..keysend(5) };
+    offer(&mut rig, &part);
+    let mut rig = rig.restart();
+    rig.event(failed(part.hash));
+    rig.recover(&[], &[part.hash]);
+    assert_eq!(rig.state(part.id), State::Held);
 }
