@@ -16,11 +16,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard};
 
 /// By channel id and HTLC id.
-pub(crate) type Key = (ChannelId, u64);
+pub type Key = (ChannelId, u64);
 
 /// One translated HTLC.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Htlc {
+pub struct Htlc {
     pub kind: Kind,
     pub hash: PaymentHash,
     /// What its failures are encrypted with.
@@ -31,7 +31,7 @@ pub(crate) struct Htlc {
 
 /// All of them, and the channels on which there may be some.
 #[derive(Default)]
-pub(crate) struct Htlcs(Mutex<Table>);
+pub struct Htlcs(Mutex<Table>);
 
 #[derive(Default)]
 struct Table {
@@ -67,7 +67,7 @@ impl Htlcs {
     }
 
     /// The channel may carry HTLCs from now on.
-    pub(crate) fn channel_ready(&self, channel: ChannelId, peer: PublicKey) {
+    pub fn channel_ready(&self, channel: ChannelId, peer: PublicKey) {
         self.table().channels.insert(channel, peer);
     }
 
@@ -78,7 +78,7 @@ impl Htlcs {
 
     /// LDK is about to see this HTLC. One that was announced under the same number before, and not
     /// committed, is forgotten by all (BOLT 2, "Message Retransmission").
-    pub(crate) fn note(&self, key: Key, htlc: Option<Htlc>) {
+    pub fn note(&self, key: Key, htlc: Option<Htlc>) {
         let mut table = self.table();
         if table.remove(&key) || htlc.is_some() {
             table.changed.insert(key);
@@ -89,7 +89,7 @@ impl Htlcs {
     }
 
     /// LDK has taken in a commitment that the peer signed.
-    pub(crate) fn committed(&self, channel: ChannelId) {
+    pub fn committed(&self, channel: ChannelId) {
         let mut table = self.table();
         table.rows.range_mut((channel, 0)..=(channel, u64::MAX)).for_each(|(_, row)| row.committed = true);
     }
@@ -146,7 +146,7 @@ impl Htlcs {
     }
 
     /// Puts what has changed into the step's batch.
-    pub(crate) fn write(&self, batch: &mut KvBatch) {
+    pub fn write(&self, batch: &mut KvBatch) {
         let table = &mut *self.table();
         for key in std::mem::take(&mut table.changed) {
             match table.rows.get(&key) {

@@ -15,6 +15,9 @@
 
 pub mod chain;
 pub mod config;
+/// For the benchmark of what it takes, and for nobody else.
+#[doc(hidden)]
+pub mod htlcs;
 pub mod seed;
 pub mod translate;
 pub mod wallet;
@@ -26,7 +29,6 @@ mod convert;
 mod cooperative;
 mod gossip;
 mod handler;
-mod htlcs;
 mod incoming;
 mod interpreter;
 mod links;
