@@ -1,13 +1,17 @@
 //! Sees the messages of the node's channels, and changes its own HTLCs.
 
+use crate::config::base;
+use crate::gossip::all_of;
 use crate::htlc::{Onion, Outcome};
+use crate::parts::Graph;
 use bitcoin::constants::ChainHash;
 use bitcoin::secp256k1::PublicKey;
 use lightning::ln::msgs::*;
 use lightning::ln::types::ChannelId;
+use lightning::sign::{KeysManager, NodeSigner as _};
 use lightning::types::features::{InitFeatures, NodeFeatures};
 use lightning::types::payment::PaymentHash;
-use sponte_proto::Preimage;
+use sponte_proto::{Msat, Preimage};
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -17,6 +21,12 @@ pub struct RawHandler<C> {
     onions: Mutex<Onions>,
     /// The next HTLCs leave without the signature that commits to them.
     stutters: AtomicBool,
+    /// All gossip is told once more.
+    retells: AtomicBool,
+    graph: Arc<Graph>,
+    keys: Arc<KeysManager>,
+    /// What updates of its channels say that it asks.
+    announced_fee: Msat,
 }
 
 #[derive(Default)]
@@ -28,8 +38,19 @@ struct Onions {
 }
 
 impl<C: ChannelMessageHandler> RawHandler<C> {
-    pub fn new(inner: Arc<C>) -> RawHandler<C> {
-        RawHandler { inner, onions: Mutex::default(), stutters: AtomicBool::new(false) }
+    pub fn new(
+        inner: Arc<C>,
+        graph: Arc<Graph>,
+        keys: Arc<KeysManager>,
+        announced_fee: Msat,
+    ) -> RawHandler<C> {
+        let (onions, stutters, retells) = (Mutex::default(), AtomicBool::default(), AtomicBool::default());
+        RawHandler { inner, onions, stutters, retells, graph, keys, announced_fee }
+    }
+
+    /// All gossip is told once more.
+    pub fn retell(&self) {
+        self.retells.store(true, Ordering::Release);
     }
 
     /// The next HTLCs leave without the signature that commits to them.
@@ -67,6 +88,16 @@ impl<C: ChannelMessageHandler> RawHandler<C> {
         }
     }
 
+    /// An update of this node's own says what it is to say.
+    fn announce(&self, update: &mut ChannelUpdate) {
+        let fee = base(self.announced_fee);
+        if update.contents.fee_base_msat != fee {
+            update.contents.fee_base_msat = fee;
+            let message = UnsignedGossipMessage::ChannelUpdate(&update.contents);
+            update.signature = self.keys.sign_gossip_message(message).expect("its own key");
+        }
+    }
+
     fn with(&self, channel: ChannelId, htlc: u64, then: impl FnOnce(&Onion)) {
         if let Some(onion) = self.onions().sent.get(&(channel, htlc)) {
             then(onion);
@@ -78,12 +109,22 @@ impl<C: ChannelMessageHandler> BaseMessageHandler for RawHandler<C> {
     fn get_and_clear_pending_msg_events(&self) -> Vec<MessageSendEvent> {
         let mut events = self.inner.get_and_clear_pending_msg_events();
         for event in &mut events {
-            if let MessageSendEvent::UpdateHTLCs { updates, .. } = event {
-                updates.update_add_htlcs.iter_mut().for_each(|message| self.put(message));
-                if !updates.update_add_htlcs.is_empty() && self.stutters.swap(false, Ordering::AcqRel) {
-                    updates.commitment_signed.clear();
+            match event {
+                MessageSendEvent::UpdateHTLCs { updates, .. } => {
+                    updates.update_add_htlcs.iter_mut().for_each(|message| self.put(message));
+                    if !updates.update_add_htlcs.is_empty() && self.stutters.swap(false, Ordering::AcqRel) {
+                        updates.commitment_signed.clear();
+                    }
                 }
+                MessageSendEvent::BroadcastChannelAnnouncement { update_msg: Some(update), .. }
+                | MessageSendEvent::SendChannelAnnouncement { update_msg: update, .. }
+                | MessageSendEvent::BroadcastChannelUpdate { msg: update, .. }
+                | MessageSendEvent::SendChannelUpdate { msg: update, .. } => self.announce(update),
+                _ => {}
             }
+        }
+        if self.retells.swap(false, Ordering::AcqRel) {
+            events.extend(all_of(&self.graph));
         }
         events
     }

@@ -1,35 +1,36 @@
 //! The node: LDK with nothing around it, in memory.
 
 use crate::chain::RawChain;
-use crate::handler::RawHandler;
+use crate::config::RawConfig;
+use crate::forwards::Forwards;
 use crate::htlc::{Onion, RawHtlc, Sent};
-use crate::parts::{Fees, Forgetful, Manager, Monitor, NoRoutes, Outbox, Peers, Silent, config};
+use crate::inner::Inner;
+use crate::parts::Peers;
+use crate::pay::{Keysend, Paid};
+use crate::receive::Receives;
 use bitcoin::secp256k1::{All, PublicKey, Secp256k1, SecretKey};
-use bitcoin::{Amount, BlockHash, Network, ScriptBuf};
-use lightning::chain::transaction::OutPoint;
-use lightning::chain::{BlockLocator, Listen as _};
-use lightning::events::{Event, EventsProvider as _, PathFailure};
 use lightning::ln::channel_state::ChannelDetails;
-use lightning::ln::channelmanager::{ChainParameters, PaymentId};
+use lightning::ln::channelmanager::PaymentId;
 use lightning::ln::outbound_payment::RecipientOnionFields;
-use lightning::ln::peer_handler::{IgnoringMessageHandler, MessageHandler};
-use lightning::ln::types::ChannelId;
-use lightning::onion_message::messenger::NullMessageRouter;
+use lightning::routing::gossip::ChannelInfo;
 use lightning::routing::router::{Path, Route, RouteHop};
-use lightning::sign::{EntropySource as _, KeysManager, NodeSigner as _, Recipient};
+use lightning::sign::{EntropySource as _, NodeSigner as _, Recipient};
 use lightning::types::features::{ChannelFeatures, NodeFeatures};
 use lightning::types::payment::{PaymentHash as LdkHash, PaymentSecret};
 use sponte_proto::{Msat, NodeId, ShortChannelId};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
 /// How often the node looks for blocks and for work.
 const TURN: Duration = Duration::from_millis(10);
+/// LDK gives parts of a set back that has not become complete within three of them: after a minute,
+/// the least that BOLT 4 allows.
+const TICK: Duration = Duration::from_secs(20);
 
 /// A node of plain LDK.
 pub struct RawNode {
@@ -37,28 +38,6 @@ pub struct RawNode {
     address: SocketAddr,
     secp: Secp256k1<All>,
     tasks: Vec<JoinHandle<()>>,
-}
-
-struct Inner {
-    keys: Arc<KeysManager>,
-    manager: Arc<Manager>,
-    monitor: Arc<Monitor>,
-    handler: Arc<RawHandler<Manager>>,
-    peers: Arc<Peers>,
-    outbox: Arc<Outbox>,
-    /// Channels that wait for coins of the faucet.
-    unfunded: Mutex<Vec<Funding>>,
-    /// Channels whose funding both sides have signed.
-    funded: AtomicUsize,
-}
-
-/// What a new channel needs.
-#[derive(Clone)]
-struct Funding {
-    channel: ChannelId,
-    peer: PublicKey,
-    script: ScriptBuf,
-    value: Amount,
 }
 
 impl Drop for RawNode {
@@ -74,7 +53,7 @@ impl std::fmt::Debug for RawNode {
 }
 
 impl RawNode {
-    /// What it asks of whom it forwards for.
+    /// What it asks of whom it forwards for, if it is not told otherwise.
     pub const FEE: Msat = match Msat::new(1_000) {
         Some(fee) => fee,
         None => Msat::ZERO,
@@ -87,15 +66,28 @@ impl RawNode {
     /// # Errors
     /// The chain does not answer, or there is no port.
     pub async fn start(seed: [u8; 32], chain: impl RawChain) -> io::Result<RawNode> {
+        RawNode::start_with(seed, chain, RawConfig::default()).await
+    }
+
+    /// As [`RawNode::start`], with fees of its own.
+    ///
+    /// # Errors
+    /// The chain does not answer, or there is no port.
+    pub async fn start_with(seed: [u8; 32], chain: impl RawChain, config: RawConfig) -> io::Result<RawNode> {
         let tip = chain.tip().await.ok_or_else(|| io::Error::other("the chain does not answer"))?;
-        let inner = Arc::new(Inner::new(seed, tip));
+        let inner = Arc::new(Inner::new(seed, tip, &config));
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
         let accepting = tokio::spawn(accept(listener, inner.peers.clone()));
         let driven = inner.clone();
         let driving = tokio::spawn(async move {
+            let mut tick = Instant::now() + TICK;
             loop {
                 driven.turn(&chain).await;
+                if Instant::now() >= tick {
+                    tick = Instant::now() + TICK;
+                    driven.manager.timer_tick_occurred();
+                }
                 let wake = driven.manager.get_event_or_persistence_needed_future();
                 let _ = tokio::time::timeout(TURN, wake).await;
             }
@@ -151,6 +143,18 @@ impl RawNode {
         opened.map(drop).map_err(|why| format!("{why:?}"))
     }
 
+    /// As [`RawNode::open`], and the channel is announced once it has six confirmations.
+    ///
+    /// # Errors
+    /// LDK's reason.
+    pub fn open_announced(&self, to: &NodeId, sat: u64, push: Msat) -> Result<(), String> {
+        let mut config = self.inner.manager.get_current_config();
+        config.channel_handshake_config.announce_for_forwarding = true;
+        let (manager, push) = (&self.inner.manager, push.to_msat());
+        let opened = manager.create_channel(key(to), sat, push, 0, None, Some(config));
+        opened.map(drop).map_err(|why| format!("{why:?}"))
+    }
+
     /// How many channels have a funding transaction that both sides have signed.
     pub fn funded(&self) -> usize {
         self.inner.funded.load(Ordering::Acquire)
@@ -166,6 +170,62 @@ impl RawNode {
         let mut usable: Vec<_> = channels.into_iter().filter_map(describe).collect();
         usable.sort_by_key(|(channel, _)| channel.to_u64());
         usable
+    }
+
+    /// Tells the network its name and features: nodes that know a channel of it listen.
+    pub fn announce(&self, name: &str) {
+        let mut alias = [0; 32];
+        alias.iter_mut().zip(name.bytes()).for_each(|(byte, letter)| *byte = letter);
+        self.inner.peers.broadcast_node_announcement([0; 3], alias, vec![]);
+        self.inner.peers.process_events();
+    }
+
+    /// Tells its peers all that it knows of announced channels, once more.
+    pub fn retell(&self) {
+        self.inner.handler.retell();
+        self.inner.peers.process_events();
+    }
+
+    /// In how many directions it knows announced channels: two of each, once gossip has come.
+    pub fn known_directions(&self) -> usize {
+        let graph = self.inner.graph.read_only();
+        let of = |channel: &ChannelInfo| {
+            usize::from(channel.one_to_two.is_some()) + usize::from(channel.two_to_one.is_some())
+        };
+        graph.channels().unordered_iter().map(|(_, channel)| of(channel)).sum()
+    }
+
+    /// Chooses what it does with HTLCs that it is to forward, from now on. Those that it keeps
+    /// follow the new choice.
+    pub fn choose(&self, forwards: Forwards) {
+        self.inner.choose(forwards);
+    }
+
+    /// How many HTLCs it keeps.
+    pub fn kept(&self) -> usize {
+        self.inner.keeping.count()
+    }
+
+    /// Chooses which payments it takes, from now on.
+    pub fn receive(&self, receives: Receives) {
+        *self.inner.receives.lock().expect("unpoisoned") = receives;
+    }
+
+    /// Pays by LDK's own `send_spontaneous_payment`, and waits for the end.
+    ///
+    /// # Errors
+    /// LDK's reason.
+    pub async fn pay(&self, keysend: Keysend) -> Paid {
+        self.inner.pay(keysend).await
+    }
+
+    /// How many HTLCs its channels hold, either way.
+    pub fn htlcs(&self) -> usize {
+        let channels = self.inner.manager.list_channels();
+        let of = |channel: &ChannelDetails| {
+            channel.pending_inbound_htlcs.len() + channel.pending_outbound_htlcs.len()
+        };
+        channels.iter().map(of).sum()
     }
 
     /// Sends an HTLC.
@@ -212,117 +272,6 @@ async fn accept(listener: TcpListener, peers: Arc<Peers>) {
     }
 }
 
-impl Inner {
-    fn new(seed: [u8; 32], (hash, height): (BlockHash, u32)) -> Inner {
-        let keys = Arc::new(KeysManager::new(&seed, 1, 1, true));
-        let (log, fees, outbox) = (Arc::new(Silent), Arc::new(Fees), Arc::new(Outbox::default()));
-        let monitor = Arc::new(Monitor::new(
-            None,
-            outbox.clone(),
-            log.clone(),
-            fees.clone(),
-            Arc::new(Forgetful),
-            keys.clone(),
-            keys.get_peer_storage_key(),
-            false,
-        ));
-        let best_block = BlockLocator::new(hash, height);
-        let manager = Arc::new(Manager::new(
-            fees,
-            monitor.clone(),
-            outbox.clone(),
-            Arc::new(NoRoutes),
-            Arc::new(NullMessageRouter {}),
-            log.clone(),
-            keys.clone(),
-            keys.clone(),
-            keys.clone(),
-            config(RawNode::FEE, RawNode::DELTA),
-            ChainParameters { network: Network::Regtest, best_block },
-            1,
-        ));
-        let handler = Arc::new(RawHandler::new(manager.clone()));
-        let messages = MessageHandler {
-            chan_handler: handler.clone(),
-            route_handler: IgnoringMessageHandler {},
-            onion_message_handler: IgnoringMessageHandler {},
-            custom_message_handler: IgnoringMessageHandler {},
-            send_only_message_handler: monitor.clone(),
-        };
-        let peers = Arc::new(Peers::new(messages, 1, &seed, log, keys.clone()));
-        let (unfunded, funded) = (Mutex::default(), AtomicUsize::new(0));
-        Inner { keys, manager, monitor, handler, peers, outbox, unfunded, funded }
-    }
-
-    /// Blocks, then LDK's work, then messages, then what the chain is to do.
-    async fn turn(&self, chain: &impl RawChain) {
-        while let Some(block) = chain.block(self.manager.current_best_block().height + 1).await {
-            let height = self.manager.current_best_block().height + 1;
-            self.monitor.block_connected(&block, height);
-            self.manager.block_connected(&block, height);
-        }
-        self.manager.process_pending_htlc_forwards();
-        let handle = |event: Event| {
-            self.handle(event);
-            Ok(())
-        };
-        self.manager.process_pending_events(&handle);
-        self.monitor.process_pending_events(&handle);
-        self.peers.process_events();
-        for transaction in self.outbox.take() {
-            chain.broadcast(transaction).await;
-        }
-        self.fund(chain).await;
-    }
-
-    fn handle(&self, event: Event) {
-        match event {
-            Event::OpenChannelRequest { temporary_channel_id, counterparty_node_id, .. } => {
-                let (channel, peer) = (temporary_channel_id, counterparty_node_id);
-                let accepted = self.manager.accept_inbound_channel(&channel, &peer, 0, None);
-                tracing::debug!(target: "raw", ?accepted, "channel");
-            }
-            Event::FundingGenerationReady {
-                temporary_channel_id: channel,
-                counterparty_node_id: peer,
-                channel_value_satoshis,
-                output_script: script,
-                ..
-            } => {
-                let value = Amount::from_sat(channel_value_satoshis);
-                self.unfunded().push(Funding { channel, peer, script, value });
-            }
-            Event::PaymentPathFailed { payment_hash, failure: PathFailure::InitialSend { .. }, .. } => {
-                self.handler.unsent(payment_hash)
-            }
-            Event::ChannelPending { .. } => {
-                self.funded.fetch_add(1, Ordering::AcqRel);
-            }
-            _ => {}
-        }
-    }
-
-    /// Pays for the channels that wait; those that the faucet pays nothing for wait on.
-    async fn fund(&self, chain: &impl RawChain) {
-        let waiting = std::mem::take(&mut *self.unfunded());
-        for funding in waiting {
-            let Some(output) = chain.give(funding.script.clone(), funding.value).await else {
-                self.unfunded().push(funding);
-                continue;
-            };
-            let index = u16::try_from(output.vout).unwrap_or(u16::MAX);
-            let output = OutPoint { txid: output.txid, index };
-            let Funding { channel, peer, .. } = funding;
-            let funded = self.manager.unsafe_manual_funding_transaction_generated(channel, peer, output);
-            tracing::debug!(target: "raw", ?funded, "funding");
-        }
-    }
-
-    fn unfunded(&self) -> std::sync::MutexGuard<'_, Vec<Funding>> {
-        self.unfunded.lock().expect("unpoisoned")
-    }
-}
-
-fn key(id: &NodeId) -> PublicKey {
+pub fn key(id: &NodeId) -> PublicKey {
     PublicKey::from_slice(&id.to_bytes()).expect("a node's point")
 }

@@ -2,26 +2,24 @@
 
 use crate::handler::RawHandler;
 use bitcoin::Transaction;
-use bitcoin::secp256k1::{PublicKey, Secp256k1, Signing, Verification};
-use lightning::blinded_path::payment::{BlindedPaymentPath, ReceiveTlvs};
 use lightning::chain::chaininterface::{
     BroadcasterInterface, ConfirmationTarget, FeeEstimator, TransactionType,
 };
 use lightning::chain::chainmonitor::{self, Persist};
 use lightning::chain::channelmonitor::{ChannelMonitor, ChannelMonitorUpdate};
 use lightning::chain::{ChannelMonitorUpdateStatus, Filter};
-use lightning::ln::channel_state::ChannelDetails;
 use lightning::ln::channelmanager;
 use lightning::ln::peer_handler::{self, IgnoringMessageHandler};
 use lightning::onion_message::messenger::NullMessageRouter;
-use lightning::routing::router::{InFlightHtlcs, Route, RouteParameters, Router};
-use lightning::sign::{InMemorySigner, KeysManager, ReceiveAuthKey};
-use lightning::util::config::{MaxDustHTLCExposure, UserConfig};
+use lightning::routing::gossip::{NetworkGraph, P2PGossipSync};
+use lightning::routing::router::DefaultRouter;
+use lightning::routing::scoring::{ProbabilisticScorer, ProbabilisticScoringFeeParameters};
+use lightning::routing::utxo::UtxoLookup;
+use lightning::sign::{InMemorySigner, KeysManager};
 use lightning::util::logger::{Logger, Record};
 use lightning::util::persist::MonitorName;
 use lightning_net_tokio::SocketDescriptor;
-use sponte_proto::Msat;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, RwLock};
 
 pub struct Silent;
 
@@ -79,33 +77,19 @@ impl Persist<InMemorySigner> for Forgetful {
     fn archive_persisted_channel(&self, _: MonitorName) {}
 }
 
-/// Every route is given.
-pub struct NoRoutes;
-
-impl Router for NoRoutes {
-    fn find_route(
-        &self,
-        _: &PublicKey,
-        _: &RouteParameters,
-        _: Option<&[&ChannelDetails]>,
-        _: InFlightHtlcs,
-    ) -> Result<Route, &'static str> {
-        Err("routes are given")
-    }
-
-    fn create_blinded_payment_paths<T: Signing + Verification>(
-        &self,
-        _: PublicKey,
-        _: ReceiveAuthKey,
-        _: Vec<ChannelDetails>,
-        _: ReceiveTlvs,
-        _: Option<u64>,
-        _: &Secp256k1<T>,
-    ) -> Result<Vec<BlindedPaymentPath>, ()> {
-        Err(())
-    }
-}
-
+pub type Graph = NetworkGraph<Arc<Silent>>;
+/// Believes every announced channel.
+pub type Gossip = P2PGossipSync<Arc<Graph>, Arc<dyn UtxoLookup + Send + Sync>, Arc<Silent>>;
+pub type Scorer = ProbabilisticScorer<Arc<Graph>, Arc<Silent>>;
+/// For payments whose route is not given.
+pub type Finder = DefaultRouter<
+    Arc<Graph>,
+    Arc<Silent>,
+    Arc<KeysManager>,
+    Arc<RwLock<Scorer>>,
+    ProbabilisticScoringFeeParameters,
+    Scorer,
+>;
 pub type Monitor = chainmonitor::ChainMonitor<
     InMemorySigner,
     Arc<dyn Filter + Send + Sync>,
@@ -122,31 +106,17 @@ pub type Manager = channelmanager::ChannelManager<
     Arc<KeysManager>,
     Arc<KeysManager>,
     Arc<Fees>,
-    Arc<NoRoutes>,
+    Arc<Finder>,
     Arc<NullMessageRouter>,
     Arc<Silent>,
 >;
 pub type Peers = peer_handler::PeerManager<
     SocketDescriptor,
     Arc<RawHandler<Manager>>,
-    IgnoringMessageHandler,
+    Arc<Gossip>,
     IgnoringMessageHandler,
     Arc<Silent>,
     IgnoringMessageHandler,
     Arc<KeysManager>,
     Arc<Monitor>,
 >;
-
-/// Forwards over unannounced channels, for a constant fee; as many and as large HTLCs as fit.
-pub fn config(fee: Msat, delta: u16) -> UserConfig {
-    let mut config = UserConfig { accept_forwards_to_priv_channels: true, ..UserConfig::default() };
-    config.channel_config.forwarding_fee_base_msat = u32::try_from(fee.to_msat()).unwrap_or(u32::MAX);
-    config.channel_config.forwarding_fee_proportional_millionths = 0;
-    config.channel_config.cltv_expiry_delta = delta;
-    config.channel_config.max_dust_htlc_exposure = MaxDustHTLCExposure::FixedLimitMsat(50_000_000);
-    config.channel_handshake_config.our_max_accepted_htlcs = 483;
-    config.channel_handshake_config.unannounced_channel_max_inbound_htlc_value_in_flight_percentage = 100;
-    config.channel_handshake_config.negotiate_anchors_zero_fee_htlc_tx = true;
-    config.channel_handshake_config.minimum_depth = 1;
-    config
-}
