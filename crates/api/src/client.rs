@@ -2,10 +2,10 @@
 
 use crate::{
     AmpInvoice, AmpInvoiceDetail, AmpInvoices, AuditReport, ChannelOpened, Channels, CloseChannelRequest,
-    Code, ConnectRequest, Empty, ErrorBody, ErrorDetail, Events, EventsQuery, HeldPage, Info, MAX_WAIT_MS,
-    NewAmpInvoice, OpenChannelRequest, PageQuery, PayRequest, PaymentDetail, Payments, PaymentsQuery, Peers,
-    Receive, ReceivePolicy, RefusedPage, WaitQuery, WalletAddress, WalletBalance, WalletSendRequest,
-    WalletSent,
+    Code, ConnectRequest, Empty, ErrorBody, ErrorDetail, Events, EventsQuery, HeldPage, Info, Invoice,
+    MAX_WAIT_MS, NewAmpInvoice, OpenChannelRequest, PageQuery, PayInvoiceRequest, PayRequest, PaymentDetail,
+    Payments, PaymentsQuery, Peers, Quote, ReadInvoiceRequest, Receive, ReceivePolicy, RefusedPage,
+    WaitQuery, WalletAddress, WalletBalance, WalletSendRequest, WalletSent,
 };
 use reqwest::{Method, RequestBuilder};
 use serde::de::DeserializeOwned;
@@ -95,6 +95,52 @@ impl Client {
     pub async fn pay(&self, request: &PayRequest, wait: Duration) -> Result<PaymentDetail, ClientError> {
         let builder = self.request(Method::POST, "/v1/pay").query(&wait_query(wait)).json(request);
         self.ask_waiting(builder, wait).await
+    }
+
+    /// What it would cost to pay so now. Nothing is sent or written.
+    ///
+    /// # Errors
+    /// As every request. What a payment would fail with is an error here.
+    pub async fn quote(&self, request: &PayRequest) -> Result<Quote, ClientError> {
+        self.ask(self.request(Method::POST, "/v1/pay/quote").json(request)).await
+    }
+
+    /// Pays an invoice, and waits at most `wait` for the end.
+    ///
+    /// # Errors
+    /// As every request. A payment that failed is no error.
+    pub async fn pay_invoice(
+        &self,
+        request: &PayInvoiceRequest,
+        wait: Duration,
+    ) -> Result<PaymentDetail, ClientError> {
+        let builder = self.request(Method::POST, "/v1/pay-invoice").query(&wait_query(wait)).json(request);
+        self.ask_waiting(builder, wait).await
+    }
+
+    /// What it would cost to pay an invoice so now. Nothing is sent or written.
+    ///
+    /// # Errors
+    /// As every request. What a payment would fail with is an error here.
+    pub async fn quote_invoice(&self, request: &PayInvoiceRequest) -> Result<Quote, ClientError> {
+        self.ask(self.request(Method::POST, "/v1/pay-invoice/quote").json(request)).await
+    }
+
+    /// What an invoice says.
+    ///
+    /// # Errors
+    /// As every request.
+    pub async fn read_invoice(&self, invoice: &str) -> Result<Invoice, ClientError> {
+        let request = ReadInvoiceRequest { invoice: invoice.to_owned() };
+        self.ask(self.request(Method::POST, "/v1/pay-invoice/read").json(&request)).await
+    }
+
+    /// Ends further attempts of a payment. What is on its way may still be paid.
+    ///
+    /// # Errors
+    /// As every request; it may have ended already.
+    pub async fn cancel_payment(&self, id: PaymentId) -> Result<PaymentDetail, ClientError> {
+        self.ask(self.request(Method::POST, &format!("/v1/payments/{id}/cancel"))).await
     }
 
     /// A page of payments.

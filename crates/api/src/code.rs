@@ -9,7 +9,8 @@ macro_rules! codes {
         ///
         /// The word stands in [`ErrorDetail`](crate::ErrorDetail); the status is the answer's;
         /// the exit code is that of the command, which says more in one line on stderr. Codes
-        /// without a status arise in the command itself.
+        /// without a status are no answer's: they arise in the command itself, or stand in a
+        /// payment that failed ([`Failure`](crate::Failure)).
         ///
         /// | word | HTTP status | exit code |
         /// |---|---|---|
@@ -27,6 +28,11 @@ macro_rules! codes {
             /// The word in JSON.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Code::$variant => $word),+ }
+            }
+
+            /// Reads the word back; `None` for any other.
+            pub fn from_word(word: &str) -> Option<Code> {
+                match word { $($word => Some(Code::$variant),)+ _ => None }
             }
 
             /// The status of an HTTP answer; `None` for what only the command can say.
@@ -97,7 +103,37 @@ codes! {
     Storage = "storage", none, 18;
     /// The database is missing, unreadable, or of a newer version.
     Database = "database", none, 19;
-    /// The payment failed; its failure says why.
+    /// The channels cannot send so much and its fee: pay less, open a channel, or wait for payments
+    /// in flight.
+    InsufficientBalance = "insufficient_balance", 409, 20;
+    /// A channel could send it, but its peer is not connected; a payment waits for that until its
+    /// timeout.
+    PeersOffline = "peers_offline", 503, 20;
+    /// Every route costs more than the limit: the line names the fee of the cheapest.
+    FeeLimitTooLow = "fee_limit_too_low", 409, 20;
+    /// The destination is known, and no route to it carries the amount: try less, more parts, or a
+    /// channel closer to it.
+    NoRoute = "no_route", 409, 20;
+    /// The destination is neither in the public graph nor a peer, or no point on the curve: check
+    /// the id, wait for gossip, or give a route hint.
+    UnknownDestination = "unknown_destination", 404, 20;
+    /// The records do not fit into an onion beside the route: send less.
+    RecordsTooLarge = "records_too_large", 400, 20;
+    /// The destination is this node.
+    SelfPayment = "self_payment", 400, 20;
+    /// The invoice has expired: ask for a new one.
+    Expired = "expired", 410, 20;
+    /// The destination itself failed the payment: the line says what it refused, and with which code.
+    RecipientRefused = "recipient_refused", none, 20;
+    /// The last node before the destination could not reach it: it is probably offline.
+    RecipientOffline = "recipient_offline", none, 20;
+    /// Nodes on the way failed every attempt that was allowed: try later, or allow more.
+    AttemptsExhausted = "attempts_exhausted", none, 20;
+    /// No attempt succeeded in time: try again, or wait longer.
+    Timeout = "timeout", none, 20;
+    /// Somebody wanted no further attempt; of a payment to this node, its receiver gave it back.
+    Canceled = "canceled", none, 20;
+    /// The payment failed for a reason that this version has no word for; the line says it.
     PaymentFailed = "payment_failed", none, 20;
     /// The time is over while an HTLC is pending: the payment may still be paid.
     StillInFlight = "still_in_flight", none, 21;
@@ -126,6 +162,7 @@ mod tests {
             let json = serde_json::to_string(code).expect("a word");
             assert_eq!(json, format!("\"{code}\""));
             assert_eq!(serde_json::from_str::<Code>(&json).expect("read back"), *code);
+            assert_eq!(Code::from_word(code.as_str()), Some(*code));
         }
     }
 
@@ -140,9 +177,24 @@ mod tests {
     #[test]
     fn one_exit_code_per_trouble_that_a_script_may_meet() {
         let mut seen = BTreeSet::new();
-        for code in Code::ALL.iter().filter(|code| code.exit_code() > 2) {
+        // Why a payment failed is told by its word: all of them mean that nobody was paid.
+        let unpaid = Code::PaymentFailed.exit_code();
+        for code in Code::ALL.iter().filter(|code| code.exit_code() > 2 && code.exit_code() != unpaid) {
             // A request that may be tried again unchanged later is one case.
             assert!(seen.insert(code.exit_code()), "{code} shares its exit code");
+        }
+    }
+
+    /// The page is written by hand, and has the words of this table, each once.
+    #[test]
+    fn the_page_of_errors_is_this_table() {
+        let page = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/errors.md"));
+        for code in Code::ALL {
+            let status = code.http_status().map_or_else(|| "-".into(), |status| status.to_string());
+            let start = format!("| `{code}` | {status} | {} | ", code.exit_code());
+            let lines: Vec<&str> =
+                page.lines().filter(|line| line.starts_with(&format!("| `{code}` | "))).collect();
+            assert_eq!(lines, [format!("{start}{} |", code.meaning())], "{code}");
         }
     }
 

@@ -9,8 +9,13 @@
 //! |---|---|---|
 //! | `GET /v1/info` | | [`Info`] |
 //! | `POST /v1/pay` | [`PayRequest`]; `?wait_ms=` | [`PaymentDetail`] |
+//! | `POST /v1/pay/quote` | [`PayRequest`] | [`Quote`] |
+//! | `POST /v1/pay-invoice` | [`PayInvoiceRequest`]; `?wait_ms=` | [`PaymentDetail`] |
+//! | `POST /v1/pay-invoice/quote` | [`PayInvoiceRequest`] | [`Quote`] |
+//! | `POST /v1/pay-invoice/read` | [`ReadInvoiceRequest`] | [`Invoice`] |
 //! | `GET /v1/payments` | [`PaymentsQuery`] | [`Payments`] |
 //! | `GET /v1/payments/{id}` | `?wait_ms=` | [`PaymentDetail`] |
+//! | `POST /v1/payments/{id}/cancel` | | [`PaymentDetail`] |
 //! | `GET /v1/held` | [`PageQuery`] | [`HeldPage`] |
 //! | `POST /v1/held/{id}/settle`, `/v1/held/{id}/cancel` | | [`PaymentDetail`] |
 //! | `GET /v1/receive` | | [`ReceivePolicy`] |
@@ -35,7 +40,8 @@
 //!
 //! A request that is refused is answered with an [`ErrorBody`] and the status of its [`Code`].
 //! A payment that fails is no such error: it is answered as a payment whose state is `failed`,
-//! with the reason in it.
+//! with the reason in it, whose word is of the same table. A quote has no payment: there the same
+//! reason is an error.
 //!
 //! `wait_ms` holds the answer back until the payment has ended or the time is over, at most
 //! [`MAX_WAIT_MS`]; of events, until there is one.
@@ -53,6 +59,8 @@ mod events;
 mod held;
 mod info;
 mod json;
+mod part_failure;
+mod pay;
 mod payments;
 mod peers;
 mod receive;
@@ -71,9 +79,14 @@ pub use error::{ErrorBody, ErrorDetail};
 pub use events::{Event, Events, EventsQuery};
 pub use held::{Held, HeldPage};
 pub use info::{Info, Warning};
+pub use part_failure::PartFailure;
+pub use pay::{
+    Invoice, Limits, PayInvoiceRequest, PayRequest, Quote, QuotedHop, QuotedRoute, ReadInvoiceRequest,
+    RouteHint,
+};
 pub use payments::{
-    Attempt, Direction, Failure, Kind, Part, PayRequest, Payment, PaymentDetail, Payments, PaymentsQuery,
-    State, WaitQuery,
+    Attempt, Direction, Failure, Kind, Part, Payment, PaymentDetail, Payments, PaymentsQuery, State,
+    WaitQuery,
 };
 pub use peers::{ConnectRequest, Peer, Peers};
 pub use receive::{Hold, PageQuery, Receive, ReceiveKind, ReceivePolicy, Refused, RefusedPage, Short};

@@ -1,41 +1,8 @@
-//! Payments: asking for one, listing them, one of them with its attempts and parts.
+//! Payments: listing them, one of them with its attempts and parts.
 
-use crate::{DEFAULT_LIMIT, Record, RecordInput, json};
+use crate::{DEFAULT_LIMIT, PartFailure, Record, json};
 use serde::{Deserialize, Serialize};
 use sponte_proto::{ChannelId, Msat, NodeId, PaymentHash, PaymentId, Timestamp};
-
-/// `POST /v1/pay`. Answered once the payment is in the ledger; the same key with the same
-/// arguments is answered with the same payment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PayRequest {
-    /// Who is paid.
-    #[serde(with = "json::text")]
-    pub destination: NodeId,
-    /// What the destination gets.
-    #[serde(with = "json::msat")]
-    pub amount_msat: Msat,
-    /// The idempotency key: one key, one payment. Without it a fresh one is drawn, and a request
-    /// whose answer was lost cannot be repeated safely.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub key: Option<String>,
-    /// What the routes may cost; 5 sat and 1% of the amount if it is not given.
-    #[serde(default, with = "json::msat_option", skip_serializing_if = "Option::is_none")]
-    pub max_fee_msat: Option<Msat>,
-    /// No attempt starts after so many milliseconds, at most a day; a minute if it is not given.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub timeout_ms: Option<u64>,
-    /// How many attempts may be made, those that found no route included; the node's own limit if it
-    /// is not given.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub max_attempts: Option<u32>,
-    /// A chat message: record 34349334.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub message: Option<String>,
-    /// Custom records.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub records: Vec<RecordInput>,
-}
 
 /// How long an answer may wait for what it is about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -145,7 +112,7 @@ words! {
 }
 
 words! {
-    /// How a spontaneous payment carries its preimage.
+    /// How a payment carries its preimage.
     Kind {
         /// bLIP-3.
         Keysend = "keysend",
@@ -157,6 +124,8 @@ words! {
         AmpInvoice = "amp-invoice",
         /// Derived from the secret that the sender shares with the receiver.
         Ecdh = "ecdh",
+        /// Not at all: the receiver of an invoice knows it.
+        Bolt11 = "bolt11",
     }
 }
 
@@ -168,7 +137,7 @@ pub struct Payment {
     pub id: PaymentId,
     /// Which way.
     pub direction: Direction,
-    /// How.
+    /// How: of an outgoing one, its latest attempt.
     pub kind: Kind,
     /// Where it stands.
     pub state: State,
@@ -198,8 +167,29 @@ pub struct Payment {
     /// Why it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
+    /// If it is an outgoing one: the kind that was asked for, if not any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_kind: Option<Kind>,
+    /// If it is an outgoing one: why it is of its kind, and what speaks against it, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// If it is an outgoing one: the invoice that it pays, if it pays one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invoice: Option<String>,
     /// How many attempts were made.
     pub attempt_count: u32,
+    /// If it is an outgoing one: how often HTLCs left, and how often they may.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tries: Option<u32>,
+    /// See [`Payment::tries`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_attempts: Option<u32>,
+    /// If it is an outgoing one: so many HTLCs may be on their way at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_parts: Option<u32>,
+    /// If it is an outgoing one: whether somebody wants no further attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub canceled: Option<bool>,
     /// No attempt starts after it, if it is an outgoing one; an incoming one is held until then.
     #[serde(default, with = "json::millis_option", skip_serializing_if = "Option::is_none")]
     pub deadline_ms: Option<Timestamp>,
@@ -255,22 +245,37 @@ pub struct PaymentDetail {
 impl PaymentDetail {
     /// Whether an HTLC of it is pending: whatever the time, it may still be paid.
     pub fn in_flight(&self) -> bool {
+        self.payment.state == State::Pending && self.pending().next().is_some()
+    }
+
+    /// What its pending HTLCs carry to the destination.
+    pub fn in_flight_msat(&self) -> Msat {
+        let sum = self.pending().try_fold(Msat::ZERO, |sum, part| sum.checked_add(part.amount_msat));
+        sum.unwrap_or(Msat::MAX)
+    }
+
+    fn pending(&self) -> impl Iterator<Item = &Part> {
         let parts = self.parts.iter().chain(self.attempts.iter().flat_map(|attempt| &attempt.parts));
-        self.payment.state == State::Pending && parts.into_iter().any(|part| part.state == State::Pending)
+        parts.filter(|part| part.state == State::Pending)
     }
 }
 
-/// One try to pay, with a hash of its own.
+/// One try to pay, with a hash, or an AMP set, of its own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempt {
     /// Counts from 0.
     pub number: u32,
+    /// How.
+    pub kind: Kind,
     /// Where it stands.
     pub state: State,
-    /// Its hash.
-    #[serde(with = "json::text")]
-    pub hash: PaymentHash,
-    /// What its route costs.
+    /// Its hash. AMP has one in each part, and none here.
+    #[serde(default, with = "json::text_option", skip_serializing_if = "Option::is_none")]
+    pub hash: Option<PaymentHash>,
+    /// Of AMP: which set, 32 bytes in hex.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub set_id: Option<String>,
+    /// What the routes of its parts cost that have not failed.
     #[serde(with = "json::msat")]
     pub fee_msat: Msat,
     /// Why it failed.
@@ -291,6 +296,9 @@ pub struct Attempt {
 pub struct Part {
     /// Counts from 0 within the attempt.
     pub number: u32,
+    /// What the node knows it by.
+    #[serde(default, with = "json::text_option", skip_serializing_if = "Option::is_none")]
+    pub id: Option<PaymentId>,
     /// This node's channel.
     #[serde(with = "json::text")]
     pub channel: ChannelId,
@@ -305,9 +313,15 @@ pub struct Part {
     /// The nodes that an outgoing part passes, the destination last.
     #[serde(with = "json::text_list")]
     pub route: Vec<NodeId>,
-    /// Of an incoming part: what it is locked to.
+    /// What it is locked to.
     #[serde(default, with = "json::text_option", skip_serializing_if = "Option::is_none")]
     pub hash: Option<PaymentHash>,
+    /// Its proof, once it is settled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preimage_hex: Option<String>,
+    /// Of an outgoing part: how it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<PartFailure>,
     /// Of an incoming part: the height at which it expires.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expiry: Option<u32>,
@@ -316,16 +330,21 @@ pub struct Part {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use sponte_proto::failure::FailureCode;
 
     fn part(state: State) -> Part {
+        let route = vec![format!("02{}", "11".repeat(32)).parse().expect("a node id")];
         Part {
             number: 0,
+            id: Some(PaymentId::from_bytes([4; 32])),
             channel: ChannelId::from_bytes([3; 32]),
             amount_msat: Msat::from_sat(5).expect("small"),
             fee_msat: Msat::ZERO,
             state,
-            route: vec![format!("02{}", "11".repeat(32)).parse().expect("a node id")],
-            hash: None,
+            route: route.clone(),
+            hash: Some(PaymentHash::from_bytes([2; 32])),
+            preimage_hex: None,
+            failure: Some(PartFailure::new(Some(1), Some(FailureCode::MPP_TIMEOUT), None, &route)),
             expiry: None,
         }
     }
@@ -345,7 +364,14 @@ mod tests {
             preimage_hex: None,
             records: vec![Record::new(34_349_334, b"hi")],
             failure: None,
+            asked_kind: Some(Kind::Amp),
+            reason: Some("asked for".into()),
+            invoice: None,
             attempt_count: 1,
+            tries: Some(1),
+            max_attempts: Some(30),
+            max_parts: Some(16),
+            canceled: Some(false),
             deadline_ms: Some(Timestamp::from_millis(9)),
             deadline_height: None,
             sender: None,
@@ -356,8 +382,10 @@ mod tests {
         };
         let attempt = Attempt {
             number: 0,
+            kind: Kind::Keysend,
             state: State::Pending,
-            hash: PaymentHash::from_bytes([2; 32]),
+            hash: Some(PaymentHash::from_bytes([2; 32])),
+            set_id: None,
             fee_msat: Msat::ZERO,
             failure: None,
             created_at_ms: Timestamp::from_millis(7),
@@ -373,6 +401,7 @@ mod tests {
         let json = serde_json::to_value(&detail).expect("plain data");
         assert_eq!(json["amount_msat"], 5000);
         assert_eq!(json["attempts"][0]["parts"][0]["channel"], "03".repeat(32));
+        assert_eq!(json["attempts"][0]["parts"][0]["failure"]["name"], "mpp_timeout");
         assert_eq!(serde_json::from_value::<PaymentDetail>(json).expect("read back"), detail);
         assert_eq!(detail.payment.message(), Some("hi"));
     }
@@ -381,24 +410,12 @@ mod tests {
     fn only_a_pending_part_is_in_flight() {
         let mut detail = detail();
         assert!(!detail.in_flight());
+        assert_eq!(detail.in_flight_msat(), Msat::ZERO);
         detail.attempts[0].parts.push(part(State::Pending));
         assert!(detail.in_flight());
+        assert_eq!(detail.in_flight_msat(), Msat::from_sat(5).expect("small"));
         detail.payment.state = State::Settled;
         assert!(!detail.in_flight());
-    }
-
-    #[test]
-    fn a_request_is_read_strictly() {
-        let read = |json: &str| serde_json::from_str::<PayRequest>(json);
-        let id = format!("02{}", "11".repeat(32));
-        let good = format!(r#"{{"destination":"{id}","amount_msat":1}}"#);
-        assert_eq!(read(&good).expect("minimal").max_fee_msat, None);
-        let misspelt = format!(r#"{{"destination":"{id}","amount_msat":1,"max_fee":1}}"#);
-        assert!(read(&misspelt).expect_err("misspelt").to_string().contains("max_fee"));
-        let too_much = format!(r#"{{"destination":"{id}","amount_msat":{}}}"#, u64::MAX);
-        assert!(read(&too_much).expect_err("too much").to_string().contains("21,000,000"));
-        let wrong_id = r#"{"destination":"02","amount_msat":1}"#;
-        assert!(read(wrong_id).expect_err("wrong id").to_string().contains("66"));
     }
 
     #[test]

@@ -5,22 +5,28 @@
 //! engine's rows are one commit, after which [`Backend::committed`] lets out what waited for
 //! it. Nothing here waits for the disk.
 
+mod invoice;
 mod receive;
+mod send;
 
+pub use invoice::ReadInvoice;
 pub use receive::{
     AmpInvoiceRequest, AmpShard, Claimable, Claimed, ClaimedPart, FailAs, Kinds, Purpose, ReceiveFailed,
 };
+pub use send::{
+    Destination, NoRoutes, Payload, Query, Route, RouteHint, RouteHop, RouteRequest, Routes, Send,
+    SendFailed, SessionKey,
+};
 
 use crate::commit::KvBatch;
-use sponte_proto::{
-    BlockHeight, ChannelId, CltvExpiryDelta, Msat, NodeId, PaymentHash, PaymentId, Preimage, Records, Sat,
-    Txid,
-};
+use sponte_proto::{BlockHeight, ChannelId, Msat, NodeId, PaymentHash, PaymentId, Preimage, Sat, Txid};
 
 /// What the engine wants done. Given in the step that decided it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// Try to pay, once. Ends in [`BackendEvent::Sent`] or [`BackendEvent::AttemptFailed`].
+    /// Look for routes. Answered by [`BackendEvent::Routes`] in the same step.
+    Route(Box<RouteRequest>),
+    /// Send an HTLC. Ends in [`BackendEvent::PartSent`] or [`BackendEvent::PartFailed`].
     Send(Box<Send>),
     /// Claim all HTLCs of a [`Claimable`]. Ends in [`BackendEvent::Claimed`] or [`BackendEvent::ReceiveFailed`].
     Claim(PaymentHash, Preimage),
@@ -29,27 +35,6 @@ pub enum Command {
     Fail(PaymentHash, FailAs),
     /// These kinds are on from now. Given before the start, and again whenever they change.
     Accept(Kinds),
-}
-
-/// One attempt.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Send {
-    /// Its id: unique, never used again.
-    pub attempt: PaymentId,
-    /// Who is paid.
-    pub destination: NodeId,
-    /// What the destination gets.
-    pub amount: Msat,
-    /// What the route may cost.
-    pub max_fee: Msat,
-    /// The keysend preimage.
-    pub preimage: Preimage,
-    /// Blocks between our tip and the final HTLC's expiry.
-    pub final_cltv: CltvExpiryDelta,
-    /// Custom records.
-    pub records: Records,
-    /// Channels (short channel ids) that failed former attempts of this payment.
-    pub avoid: Vec<u64>,
 }
 
 /// What a backend saw. Each may repeat, or arrive alone after a crash (law 3), unless it says
@@ -67,39 +52,17 @@ pub enum BackendEvent {
     ReceiveFailed(ReceiveFailed),
     /// A new tip, after all that the backend itself did at that height.
     Block(BlockHeight),
-    /// An attempt has left, or will with the commit of this step. Comes in the step of its
-    /// [`Command::Send`].
-    Dispatched {
+    /// What came of a [`Command::Route`].
+    Routes(Box<Routes>),
+    /// The destination has the preimage of an HTLC of ours: it is paid.
+    PartSent {
         /// Which.
-        attempt: PaymentId,
-        /// Its HTLCs.
-        parts: Vec<SentPart>,
-    },
-    /// The destination has the preimage: the attempt is paid.
-    Sent {
-        /// Which.
-        attempt: PaymentId,
+        part: PaymentId,
         /// The proof.
         preimage: Preimage,
-        /// What its routes cost.
-        fee: Msat,
     },
-    /// An HTLC of an attempt came back. Information; the attempt's end is another event.
-    PartFailed {
-        /// Which.
-        attempt: PaymentId,
-        /// The channel at fault, if it is known.
-        channel: Option<u64>,
-        /// The destination itself refused.
-        by_recipient: bool,
-    },
-    /// No HTLC of the attempt is left, and none was paid.
-    AttemptFailed {
-        /// Which.
-        attempt: PaymentId,
-        /// Why.
-        why: SendFailure,
-    },
+    /// An HTLC of ours is irrevocably gone, unpaid.
+    PartFailed(SendFailed),
     /// We earned a fee.
     Forwarded(Forward),
     /// Our funding left the wallet or theirs was signed: the channel counts from now on.
@@ -129,53 +92,6 @@ pub enum BackendEvent {
     ChannelResolved(ChannelId),
     /// The wallet saw a transaction of ours, or its fate.
     WalletTx(WalletTx),
-}
-
-/// One HTLC of an attempt on its way.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SentPart {
-    /// Our channel.
-    pub channel: ChannelId,
-    /// What the destination gets of it.
-    pub amount: Msat,
-    /// What its route costs.
-    pub fee: Msat,
-    /// The nodes that it passes, the destination last.
-    pub route: Vec<NodeId>,
-}
-
-/// Why an attempt failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SendFailure {
-    /// The destination is this node.
-    SelfPayment,
-    /// The destination's bytes name no point on the curve.
-    BadDestination,
-    /// The records do not fit into the onion of any route.
-    RecordsTooLarge,
-    /// All channels together cannot send so much.
-    InsufficientBalance {
-        /// What they can send now.
-        spendable: Msat,
-    },
-    /// Channels exist that could, but their peers are not connected.
-    PeersOffline,
-    /// A route exists, but costs more than the limit.
-    FeeLimitTooLow {
-        /// What the cheapest route costs.
-        cheapest: Msat,
-    },
-    /// No route is known.
-    NoRoute {
-        /// Whether the destination is a node of the public graph or a peer of ours.
-        destination_known: bool,
-    },
-    /// The destination refused it.
-    RecipientRefused,
-    /// A node or channel on the way failed; another attempt may pass.
-    OnTheWay,
-    /// It never left: it was decided, and the process ended before its commit.
-    NeverLeft,
 }
 
 /// A payment that we forwarded.
@@ -262,8 +178,8 @@ pub enum WalletTxKind {
 /// What survived, told once at start after all buffered events.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recovered {
-    /// Attempts that the backend knows.
-    pub attempts: Vec<PaymentId>,
+    /// Its HTLCs from us that have not ended, by [`Send::part`].
+    pub parts: Vec<PaymentId>,
     /// Hashes of the HTLCs to us that it holds.
     pub inbound: Vec<PaymentHash>,
     /// The tip.
@@ -344,6 +260,8 @@ pub enum Admin {
     Balance(Reply<WalletBalance>),
     /// Sign an AMP invoice; nothing is kept of it. Answers the invoice's text.
     AmpInvoice(AmpInvoiceRequest, Reply<String>),
+    /// Read an invoice that somebody gave: its text, whatever stands in it.
+    ReadInvoice(String, Reply<Box<ReadInvoice>>),
 }
 
 /// A channel to open.

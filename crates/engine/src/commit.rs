@@ -4,11 +4,15 @@
 //! A [`KvBatch`] is a backend's own business. One [`Transaction`] of both is one commit.
 
 mod receive;
+mod send;
 
 pub use receive::{
     AmpInvoiceRow, AmpReceived, Counter, InvoiceState, PartClaim, Reason, Receipt, SettingRow, WaitingPart,
 };
 
+pub use send::{PaidInvoice, PartFailure, PartSent, Plan};
+
+use sponte_proto::amp::SetId;
 use sponte_proto::{ChannelId, Msat, NodeId, PaymentHash, PaymentId, Preimage, Records, Timestamp};
 
 /// One commit: all of it is durable, or nothing.
@@ -182,9 +186,10 @@ words!(Kind {
     Amp = "amp",
     AmpInvoice = "amp-invoice",
     Ecdh = "ecdh",
+    Bolt11 = "bolt11",
 });
 
-/// How a spontaneous payment carries its preimage.
+/// How a payment carries its preimage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// bLIP-3.
@@ -197,6 +202,8 @@ pub enum Kind {
     AmpInvoice,
     /// Derived from the secret that the sender shares with the receiver.
     Ecdh,
+    /// Nothing spontaneous: an invoice of the receiver's, paid once.
+    Bolt11,
 }
 
 /// A payment: the whole of what a caller asked for, or of what a sender gave.
@@ -232,7 +239,7 @@ pub struct PaymentRow {
     pub deadline: Timestamp,
     /// Attempts so far.
     pub attempts: u32,
-    /// The caller's limit on attempts, raised by one for each that never left.
+    /// The caller's limit on [`Plan::tries`].
     pub max_attempts: u32,
     /// When it was asked for, or arrived.
     pub created_at: Timestamp,
@@ -240,6 +247,8 @@ pub struct PaymentRow {
     pub updated_at: Timestamp,
     /// What only incoming payments have.
     pub receipt: Receipt,
+    /// What only outgoing payments have.
+    pub plan: Plan,
 }
 
 /// Why a payment or an attempt failed.
@@ -251,20 +260,24 @@ pub struct Failure {
     pub message: String,
 }
 
-/// One try to pay, with a hash of its own.
+/// One try to pay, with one hash, or one AMP set. It lives as long as any of its parts is pending.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AttemptRow {
-    /// What the backend knows it by.
+    /// Unique.
     pub id: PaymentId,
     /// Whose attempt.
     pub payment: PaymentId,
     /// Counts from 0.
     pub number: u32,
-    /// Its hash.
-    pub hash: PaymentHash,
+    /// How.
+    pub kind: Kind,
+    /// Its hash; AMP has one in each part, and none here.
+    pub hash: Option<PaymentHash>,
+    /// Names the set, if it is AMP.
+    pub set_id: Option<SetId>,
     /// Where it stands.
     pub state: State,
-    /// What its route costs, once it has one.
+    /// What the routes cost of its parts that have not failed.
     pub fee: Msat,
     /// Why it failed.
     pub failure: Option<Failure>,
@@ -294,8 +307,10 @@ pub struct PartRow {
     pub state: State,
     /// The nodes that an outgoing part passes, the destination last.
     pub route: Vec<NodeId>,
-    /// What only incoming parts have.
+    /// What it is known by and locked to.
     pub claim: PartClaim,
+    /// What only outgoing parts have.
+    pub sent: PartSent,
 }
 
 /// An account of the books. The sum over all of them is zero at every commit.
@@ -425,7 +440,7 @@ pub struct EventRow {
 pub struct Snapshot {
     /// Every payment that is pending or held, both directions.
     pub payments: Vec<PaymentRow>,
-    /// The pending attempts of those.
+    /// The attempts of those that have not failed. One that is settled was taken for failed before.
     pub attempts: Vec<AttemptRow>,
     /// The parts of those attempts, and of those incoming payments.
     pub parts: Vec<PartRow>,

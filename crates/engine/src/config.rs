@@ -1,6 +1,7 @@
 //! What an engine must be told once.
 
 use crate::receive::Receive;
+use secp256k1::{Secp256k1, SignOnly};
 use sponte_proto::{CltvExpiryDelta, NodeId};
 use std::fmt;
 use zeroize::Zeroizing;
@@ -18,14 +19,17 @@ pub struct Config {
     pub node_secret: NodeSecret,
     /// Which payments to us are taken, as long as nothing else is set at run time.
     pub receive: Receive,
-    /// Blocks between our tip and the final HTLC's expiry.
+    /// Blocks between our tip and the final HTLC's expiry, if a caller does not say.
     pub final_cltv: CltvExpiryDelta,
+    /// The curve, for hashes that follow from it.
+    pub(crate) secp: Secp256k1<SignOnly>,
 }
 
 impl Config {
     /// All that [`Receive::default`] takes is taken, the final expiry is 144 blocks away.
     pub fn new(node_id: NodeId, node_secret: NodeSecret) -> Config {
-        Config { node_id, node_secret, receive: Receive::default(), final_cltv: FINAL_CLTV }
+        let (receive, secp) = (Receive::default(), Secp256k1::signing_only());
+        Config { node_id, node_secret, receive, final_cltv: FINAL_CLTV, secp }
     }
 }
 

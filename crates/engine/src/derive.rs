@@ -1,9 +1,11 @@
-//! Ids and preimages of outgoing payments, derived from the node's secret (law 8): after any
+//! Ids, preimages and whatever else must be random of outgoing payments, derived from the node's secret (law 8): after any
 //! crash the same key is the same payment, and attempt n has the same hash.
 
+use crate::backend::SessionKey;
 use crate::config::NodeSecret;
 use bitcoin_hashes::{Hash as _, HashEngine as _, Hmac, HmacEngine, sha256};
-use sponte_proto::{PaymentId, Preimage};
+use sponte_proto::amp::{Root, SetId, Share};
+use sponte_proto::{PaymentId, PaymentSecret, Preimage};
 
 /// HMAC(secret, "payment" || key).
 pub(crate) fn payment_id(secret: &NodeSecret, key: &str) -> PaymentId {
@@ -12,12 +14,51 @@ pub(crate) fn payment_id(secret: &NodeSecret, key: &str) -> PaymentId {
 
 /// HMAC(secret, "attempt" || payment id || n), n as four bytes, big-endian.
 pub(crate) fn attempt_id(secret: &NodeSecret, payment: PaymentId, number: u32) -> PaymentId {
-    PaymentId::from_bytes(hmac(secret, &[b"attempt", &payment.to_bytes(), &number.to_be_bytes()]))
+    PaymentId::from_bytes(of_attempt(secret, b"attempt", payment, number))
 }
 
 /// HMAC(secret, "preimage" || payment id || n), n as four bytes, big-endian.
 pub(crate) fn preimage(secret: &NodeSecret, payment: PaymentId, number: u32) -> Preimage {
-    Preimage::from_bytes(hmac(secret, &[b"preimage", &payment.to_bytes(), &number.to_be_bytes()]))
+    Preimage::from_bytes(of_attempt(secret, b"preimage", payment, number))
+}
+
+/// The payment secret that ties the parts of attempt n together, or its AMP payment address.
+pub(crate) fn payment_secret(secret: &NodeSecret, payment: PaymentId, number: u32) -> PaymentSecret {
+    PaymentSecret::from_bytes(of_attempt(secret, b"secret", payment, number))
+}
+
+/// The AMP root of attempt n.
+pub(crate) fn root(secret: &NodeSecret, payment: PaymentId, number: u32) -> Root {
+    Root::from_bytes(of_attempt(secret, b"root", payment, number))
+}
+
+/// The AMP set of attempt n.
+pub(crate) fn set_id(secret: &NodeSecret, payment: PaymentId, number: u32) -> SetId {
+    SetId::from_bytes(of_attempt(secret, b"set", payment, number))
+}
+
+/// The part with this number within an attempt.
+pub(crate) fn part_id(secret: &NodeSecret, attempt: PaymentId, part: u32) -> PaymentId {
+    PaymentId::from_bytes(of_attempt(secret, b"part", attempt, part))
+}
+
+/// Its share of the root, unless it takes what is left.
+pub(crate) fn share(secret: &NodeSecret, part: PaymentId) -> Share {
+    Share::from_bytes(hmac(secret, &[b"share", &part.to_bytes()]))
+}
+
+/// What a part's onion is made with.
+pub(crate) fn session_key(secret: &NodeSecret, part: PaymentId) -> SessionKey {
+    SessionKey::from_bytes(hmac(secret, &[b"session", &part.to_bytes()]))
+}
+
+/// Tells a question for routes from those of payments.
+pub(crate) fn quote_id(secret: &NodeSecret, number: u64) -> PaymentId {
+    PaymentId::from_bytes(hmac(secret, &[b"quote", &number.to_be_bytes()]))
+}
+
+fn of_attempt(secret: &NodeSecret, label: &[u8], id: PaymentId, number: u32) -> [u8; 32] {
+    hmac(secret, &[label, &id.to_bytes(), &number.to_be_bytes()])
 }
 
 fn hmac(secret: &NodeSecret, message: &[&[u8]]) -> [u8; 32] {
@@ -41,8 +82,19 @@ mod tests {
                 let id = payment_id(&secret, key);
                 assert!(seen.insert(id.to_bytes()));
                 for number in 0..3 {
-                    assert!(seen.insert(attempt_id(&secret, id, number).to_bytes()));
-                    assert!(seen.insert(preimage(&secret, id, number).to_bytes()));
+                    let part = part_id(&secret, id, number);
+                    for bytes in [
+                        attempt_id(&secret, id, number).to_bytes(),
+                        preimage(&secret, id, number).to_bytes(),
+                        *payment_secret(&secret, id, number).as_bytes(),
+                        *root(&secret, id, number).as_bytes(),
+                        set_id(&secret, id, number).to_bytes(),
+                        part.to_bytes(),
+                        *share(&secret, part).as_bytes(),
+                        *session_key(&secret, part).as_bytes(),
+                    ] {
+                        assert!(seen.insert(bytes));
+                    }
                 }
             }
         }

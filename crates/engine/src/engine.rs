@@ -54,8 +54,8 @@ impl Engine {
             BackendEvent::Claimed(claimed) => {
                 (!self.incoming.is_claiming(claimed.id)).then_some(Question::Part(claimed.id))
             }
-            BackendEvent::Sent { attempt, .. } => {
-                (!self.outgoing.awaits(*attempt)).then_some(Question::Attempt(*attempt))
+            BackendEvent::PartSent { part, .. } => {
+                (!self.outgoing.awaits(*part)).then_some(Question::SentPart(*part))
             }
             other => Books::keys(other).map(Question::Transfers),
         }
@@ -77,8 +77,14 @@ impl Engine {
         let mut step = Step::new(now);
         match input {
             Input::Backend(event, fact) => self.handle_event(&mut step, event, fact),
-            Input::Pay(request, ticket, past) => {
-                self.outgoing.handle_pay(&self.config, &mut step, request, ticket, past);
+            Input::Pay(request, ticket, known) => {
+                self.outgoing.handle_pay(&self.config, &mut step, *request, ticket, &known);
+            }
+            Input::Quote(request, ticket) => {
+                self.outgoing.handle_quote(&self.config, &mut step, *request, ticket);
+            }
+            Input::Cancel(id, ticket, past) => {
+                self.outgoing.handle_cancel(&self.config, &mut step, id, ticket, past.as_deref());
             }
             Input::Decide(id, decision, ticket, known) => {
                 let known = known.as_deref();
@@ -127,20 +133,15 @@ impl Engine {
             }
             BackendEvent::ReceiveFailed(failed) => incoming.handle_receive_failed(books, step, &failed),
             BackendEvent::Block(height) => incoming.handle_block(books, step, height),
-            BackendEvent::Dispatched { attempt, parts } => {
-                outgoing.handle_dispatched(books, step, attempt, &parts);
-            }
-            BackendEvent::Sent { attempt, preimage, fee } => match fact {
-                Fact::Attempt(Some(past)) if !outgoing.awaits(attempt) => {
-                    outgoing.handle_late_sent(books, step, *past, preimage, fee);
+            BackendEvent::Routes(routes) => outgoing.handle_routes(config, books, step, *routes),
+            BackendEvent::PartSent { part, preimage } => match fact {
+                Fact::SentPart(Some(past)) if !outgoing.awaits(part) => {
+                    outgoing.handle_late_sent(config, books, step, *past, part, preimage);
                 }
-                _ => outgoing.handle_sent(books, step, attempt, preimage, fee),
+                _ => outgoing.handle_part_sent(config, books, step, part, preimage),
             },
-            BackendEvent::PartFailed { attempt, channel, .. } => {
-                outgoing.handle_part_failed(attempt, channel)
-            }
-            BackendEvent::AttemptFailed { attempt, why } => {
-                outgoing.handle_attempt_failed(config, books, step, attempt, &why);
+            BackendEvent::PartFailed(failed) => {
+                outgoing.handle_part_failed(config, books, step, &failed);
             }
             BackendEvent::ChannelReady { channel, peer } => {
                 books.handle_channel_ready(step, channel, peer);
@@ -152,10 +153,10 @@ impl Engine {
     }
 
     fn handle_recovered(&mut self, step: &mut Step, recovered: Recovered) {
-        let Recovered { attempts, inbound, height } = recovered;
+        let Recovered { parts, inbound, height } = recovered;
         step.command(Command::Accept(self.incoming.kinds()));
         self.incoming.recover(&mut self.books, step, &inbound.into_iter().collect(), height);
-        self.outgoing.recover(&self.config, &mut self.books, step, &attempts.into_iter().collect());
+        self.outgoing.recover(&self.config, &mut self.books, step, &parts.into_iter().collect());
     }
 }
 

@@ -1,8 +1,8 @@
 //! Why an attempt or a payment failed, in words: one table, so that the same reason always has
 //! the same code, and every message says what to do next.
 
-use crate::backend::SendFailure;
-use crate::commit::{Failure, PaymentRow};
+use crate::backend::{Destination, NoRoutes};
+use crate::commit::{Failure, Kind, PartFailure, PaymentRow, Plan};
 use crate::incoming::Canceled;
 use sponte_proto::Msat;
 
@@ -10,55 +10,127 @@ fn failure(code: &str, message: String) -> Failure {
     Failure { code: code.into(), message }
 }
 
-/// Why an attempt of `payment` failed, or the payment with it.
-pub(crate) fn of_attempt(why: &SendFailure, payment: &PaymentRow) -> Failure {
-    let destination = payment.destination.map(|node| node.to_string()).unwrap_or_default();
+/// Why there are no routes for `payment`.
+pub(crate) fn of_no_routes(why: &NoRoutes, known: bool, payment: &PaymentRow) -> Failure {
+    let destination = destination(payment);
     let PaymentRow { amount, max_fee, .. } = payment;
     match why {
-        SendFailure::SelfPayment => {
+        NoRoutes::SelfPayment => {
             failure("self_payment", "the destination is this node: give the id of another node".into())
         }
-        SendFailure::BadDestination => failure(
+        NoRoutes::BadDestination => failure(
             "unknown_destination",
             format!("{destination} names no point on the curve: check the node id"),
         ),
-        SendFailure::RecordsTooLarge => failure(
+        NoRoutes::RecordsTooLarge => failure(
             "records_too_large",
             "the records do not fit into an onion together with the route: send shorter ones".into(),
         ),
-        SendFailure::InsufficientBalance { spendable } => insufficient(*amount, *spendable),
-        SendFailure::PeersOffline => failure(
+        // Of a part that is sent again: the rest is on its way, and more than enough is left for it.
+        NoRoutes::InsufficientBalance { spendable } if spendable >= amount => no_route(payment),
+        NoRoutes::InsufficientBalance { spendable } => insufficient(*amount, *spendable),
+        NoRoutes::PeersOffline => failure(
             "peers_offline",
             format!(
                 "no peer with a channel that can send {amount} is connected: `sponte peer connect` one, or \
                  wait longer (--timeout)"
             ),
         ),
-        SendFailure::FeeLimitTooLow { cheapest } => failure("fee_limit_too_low", {
+        NoRoutes::FeeLimitTooLow { cheapest } => failure("fee_limit_too_low", {
             let (cheapest, limit) = in_one_unit(*cheapest, *max_fee);
             format!("the cheapest route costs {cheapest}, the limit is {limit}: allow it with --max-fee")
         }),
-        SendFailure::NoRoute { destination_known: false } => failure(
+        NoRoutes::NoRoute if !known => failure(
             "unknown_destination",
             format!(
                 "{destination} is neither in the public graph nor a peer: check the node id, wait for \
-                 gossip, or connect to it and open a channel"
+                 gossip, connect to it and open a channel, or give a --route-hint"
             ),
         ),
-        SendFailure::NoRoute { destination_known: true } => no_route(payment),
-        SendFailure::RecipientRefused => failure(
-            "recipient_refused",
-            format!("{destination} does not take this payment: ask its owner whether it accepts keysend"),
-        ),
-        SendFailure::OnTheWay => failure(
-            "attempts_exhausted",
-            "nodes on the way failed every attempt that was allowed: try again later, or allow more attempts"
-                .into(),
-        ),
-        SendFailure::NeverLeft => {
-            failure("never_left", "this node stopped before the attempt left: nothing to do".into())
-        }
+        NoRoutes::NoRoute => no_route(payment),
     }
+}
+
+/// The destination does not take a payment of this kind.
+pub(crate) fn refused(payment: &PaymentRow, kind: Kind, why: &PartFailure) -> Failure {
+    let said = match (why.code, why.hop) {
+        (Some(code), Some(hop)) => format!("{code}, hop {hop}"),
+        _ => "no reason".into(),
+    };
+    let advice = match kind {
+        Kind::Bolt11 | Kind::AmpInvoice => "ask its owner for a new invoice",
+        Kind::Keysend => "ask its owner whether it accepts keysend",
+        Kind::MppKeysend | Kind::Amp | Kind::Ecdh => "try another --kind, or ask its owner what it accepts",
+    };
+    failure(
+        "recipient_refused",
+        format!("{} refused {} ({said}): {advice}", destination(payment), kind.as_str()),
+    )
+}
+
+/// The destination's neighbour could not reach it.
+pub(crate) fn offline(payment: &PaymentRow) -> Failure {
+    failure(
+        "recipient_offline",
+        format!(
+            "{} is probably offline: the last node before it could not reach it; try again later",
+            destination(payment)
+        ),
+    )
+}
+
+/// All attempts that were allowed failed on the way.
+pub(crate) fn exhausted() -> Failure {
+    failure(
+        "attempts_exhausted",
+        "nodes on the way failed every attempt that was allowed: try again later, or allow more attempts"
+            .into(),
+    )
+}
+
+/// The caller wanted no further attempt.
+pub(crate) fn canceled() -> Failure {
+    failure("canceled", "you canceled it before any attempt was paid: nothing to do".into())
+}
+
+/// An invoice's kind without an invoice, or a route through something that is no node.
+pub(crate) fn no_invoice() -> Failure {
+    failure("no_route", "no HTLC can be made for it: pay with another --kind".into())
+}
+
+/// What is noted of an attempt that never left.
+pub(crate) fn never_left() -> Failure {
+    failure("never_left", "this node stopped before the attempt left: nothing to do".into())
+}
+
+/// What is noted of a set that never became complete.
+pub(crate) fn incomplete() -> Failure {
+    failure("incomplete", "not all parts of it could be sent in time: other ways are tried".into())
+}
+
+/// Why a payment is of its kind, and what speaks against it.
+pub(crate) fn why_kind(kind: Kind, plan: &Plan, refused: &[Kind], to: Destination) -> String {
+    let why = match (refused.last(), plan.asked, kind) {
+        (Some(refused), ..) => format!("the destination refused {}", refused.as_str()),
+        (None, _, Kind::Bolt11 | Kind::AmpInvoice) => "the invoice asks for it".into(),
+        (None, Some(_), _) => "asked for".into(),
+        (None, None, Kind::Amp) => "no single path carries the amount, and the destination takes AMP".into(),
+        (None, None, Kind::MppKeysend) => {
+            "no single path carries the amount, and the destination does not say that it takes AMP".into()
+        }
+        (None, None, _) => "one path carries the amount".into(),
+    };
+    let says = match kind {
+        Kind::Keysend => to.keysend,
+        Kind::MppKeysend => to.keysend && to.mpp,
+        Kind::Amp => to.amp,
+        Kind::AmpInvoice | Kind::Bolt11 | Kind::Ecdh => true,
+    };
+    if says { why } else { format!("{why}; warning: the destination does not say that it takes it") }
+}
+
+fn destination(payment: &PaymentRow) -> String {
+    payment.destination.map(|node| node.to_string()).unwrap_or_default()
 }
 
 /// Why a payment failed whose time ended with nothing on the way.
@@ -134,7 +206,8 @@ fn no_route(payment: &PaymentRow) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commit::{Direction, Kind, Receipt, State};
+    use crate::commit::{Direction, Receipt, State};
+    use sponte_proto::failure::FailureCode;
     use sponte_proto::{NodeId, PaymentId, Records, Timestamp};
 
     fn payment() -> PaymentRow {
@@ -158,26 +231,29 @@ mod tests {
             created_at: Timestamp::default(),
             updated_at: Timestamp::default(),
             receipt: Receipt::default(),
+            plan: Plan::default(),
         }
     }
 
     #[test]
     fn every_message_is_one_line_that_says_what_to_do() {
         let sat = |sat| Msat::from_sat(sat).expect("small");
-        for why in [
-            SendFailure::SelfPayment,
-            SendFailure::BadDestination,
-            SendFailure::RecordsTooLarge,
-            SendFailure::InsufficientBalance { spendable: sat(3) },
-            SendFailure::PeersOffline,
-            SendFailure::FeeLimitTooLow { cheapest: sat(7) },
-            SendFailure::NoRoute { destination_known: false },
-            SendFailure::NoRoute { destination_known: true },
-            SendFailure::RecipientRefused,
-            SendFailure::OnTheWay,
-            SendFailure::NeverLeft,
-        ] {
-            let Failure { message, .. } = of_attempt(&why, &payment());
+        let no_routes = [
+            NoRoutes::SelfPayment,
+            NoRoutes::BadDestination,
+            NoRoutes::RecordsTooLarge,
+            NoRoutes::InsufficientBalance { spendable: sat(3) },
+            NoRoutes::PeersOffline,
+            NoRoutes::FeeLimitTooLow { cheapest: sat(7) },
+            NoRoutes::NoRoute,
+        ];
+        let of = |known| move |why: &NoRoutes| of_no_routes(why, known, &payment());
+        let why = PartFailure { hop: Some(2), code: Some(FailureCode::MPP_TIMEOUT), channel: None };
+        let kinds = [Kind::Keysend, Kind::MppKeysend, Kind::Amp, Kind::AmpInvoice, Kind::Ecdh, Kind::Bolt11];
+        let others = [offline(&payment()), exhausted(), canceled(), no_invoice(), never_left(), incomplete()];
+        let all = no_routes.iter().map(of(true)).chain(no_routes.iter().map(of(false)));
+        let all = all.chain(kinds.map(|kind| refused(&payment(), kind, &why))).chain(others);
+        for Failure { message, .. } in all {
             assert!(
                 message.contains(": ") && !message.contains('\n') && !message.contains("  "),
                 "{message}"
@@ -196,7 +272,8 @@ mod tests {
     #[test]
     fn a_low_fee_limit_names_the_cheapest_route() {
         let cheapest = Msat::from_sat(7).expect("small");
-        let Failure { code, message } = of_attempt(&SendFailure::FeeLimitTooLow { cheapest }, &payment());
+        let Failure { code, message } =
+            of_no_routes(&NoRoutes::FeeLimitTooLow { cheapest }, true, &payment());
         assert_eq!(code, "fee_limit_too_low");
         assert!(message.contains("7sat") && message.contains("1sat"));
     }

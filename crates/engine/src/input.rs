@@ -13,9 +13,14 @@ pub enum Input {
     /// What the backend saw, and the fact that [`Engine::question`](crate::Engine::question)
     /// asked for, [`Fact::None`] if it asked for none.
     Backend(BackendEvent, Fact),
-    /// A caller wants to pay, and the ledger's payment of the
-    /// [`Engine::payment_id`](crate::Engine::payment_id) of its key, whatever became of it.
-    Pay(PayRequest, Ticket, Option<Box<PaymentRow>>),
+    /// A caller wants to pay, and what the ledger knows of the
+    /// [`Engine::payment_id`](crate::Engine::payment_id) of its key and of its invoice.
+    Pay(Box<PayRequest>, Ticket, KnownPayments),
+    /// A caller wants to know what a payment would cost.
+    Quote(Box<PayRequest>, Ticket),
+    /// A caller wants no further attempt of a payment, and the ledger's payment of that id,
+    /// whatever became of it.
+    Cancel(PaymentId, Ticket, Option<Box<PaymentRow>>),
     /// A held payment is to be claimed or failed, and the ledger's payment of that id, whatever
     /// became of it.
     Decide(PaymentId, Decision, Ticket, Option<Box<PaymentRow>>),
@@ -31,6 +36,15 @@ pub enum Input {
     /// The time that an [`Output::Timeout`](crate::Output::Timeout) named has come. Harmless if
     /// it comes early or for nothing.
     Time,
+}
+
+/// What the ledger knows of a request to pay.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KnownPayments {
+    /// The payment of its key, whatever became of it.
+    pub of_key: Option<Box<PaymentRow>>,
+    /// A payment of its invoice's hash that is pending or settled.
+    pub of_invoice: Option<PaymentId>,
 }
 
 /// What becomes of a held payment.
@@ -58,8 +72,8 @@ pub enum Question {
     Amp(AmpQuestion),
     /// The incoming part with this claim id, with its payment. [`Fact::Part`]
     Part(PaymentId),
-    /// The attempt with this id, with its payment and parts. [`Fact::Attempt`]
-    Attempt(PaymentId),
+    /// The outgoing part with this claim id, with its payment and attempt. [`Fact::SentPart`]
+    SentPart(PaymentId),
     /// All transfers whose key starts with one of these. [`Fact::Transfers`]
     Transfers(Vec<String>),
 }
@@ -89,8 +103,8 @@ pub enum Fact {
     Amp(Box<AmpFact>),
     /// The part, if there is one.
     Part(Option<Box<PastPart>>),
-    /// The attempt, if there is one.
-    Attempt(Option<Box<PastAttempt>>),
+    /// The part's attempt, if there is one.
+    SentPart(Option<Box<PastAttempt>>),
     /// The transfers, in any order.
     Transfers(Vec<TransferRow>),
 }

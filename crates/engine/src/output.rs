@@ -1,11 +1,12 @@
 //! What an engine wants done.
 
-use crate::backend::Command;
-use crate::commit::{ChangeSet, State};
+use crate::backend::{Command, Route};
+use crate::commit::{ChangeSet, Failure, Kind, State};
 use crate::incoming::MAX_DESCRIPTION_BYTES;
 use crate::input::Ticket;
-use crate::request::{MAX_ATTEMPTS, MAX_KEY_LENGTH, MAX_RECORDS_BYTES, MAX_TIMEOUT_MS};
-use sponte_proto::{PaymentId, Timestamp};
+use crate::request::{FINAL_CLTV, MAX_ATTEMPTS, MAX_HINTS, MAX_KEY_LENGTH, MAX_PARTS};
+use crate::request::{MAX_RECORDS_BYTES, MAX_TIMEOUT_MS};
+use sponte_proto::{Msat, PaymentId, Timestamp};
 
 /// What an engine wants done. All that is drained after one input is one commit, or part of a
 /// larger one.
@@ -19,8 +20,21 @@ pub enum Output {
     Timeout(Timestamp),
     /// The answer to a caller, to be let out after the commit.
     Reply(Ticket, Result<PaymentId, PayError>),
+    /// The answer to a caller who asked what a payment would cost. Nothing is written.
+    Quote(Ticket, Result<Result<Quoted, Failure>, PayError>),
     /// The answer to a caller who asked about payments to us, to be let out after the commit.
     Answer(Ticket, Result<(), ReceiveError>),
+}
+
+/// How a payment could be made now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quoted {
+    /// The kind.
+    pub kind: Kind,
+    /// Why, and what speaks against it, for people.
+    pub reason: String,
+    /// The ways of its parts.
+    pub routes: Vec<Route>,
 }
 
 /// Why what was asked about payments to us was not done. The caller's fault; nothing was written.
@@ -60,7 +74,7 @@ pub enum ReceiveError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PayError {
-    /// The key belongs to a payment with another destination, amount, fee limit or records.
+    /// The key belongs to a payment with another destination, amount, kind, fee limit or records.
     #[error("this key belongs to another payment: use a new key, or repeat the request as it was")]
     KeyReused,
     /// An empty or overlong key, or one with control or non-ASCII characters.
@@ -81,4 +95,37 @@ pub enum PayError {
     /// More than any onion holds.
     #[error("the records have more than {MAX_RECORDS_BYTES} bytes, and no onion holds them: send less")]
     RecordsTooLarge,
+    /// A limit on parts that is zero or absurd.
+    #[error("the limit on parts must be between 1 and {MAX_PARTS}: choose one in between")]
+    BadParts,
+    /// A final expiry that receivers refuse, or that leaves routes nothing.
+    #[error("the final expiry must be {} to {} blocks: choose one in between", FINAL_CLTV.start(), FINAL_CLTV.end())]
+    BadFinalCltv,
+    /// Route hints without hops, or too many of them.
+    #[error("there may be {MAX_HINTS} route hints of 1 to {MAX_HINTS} hops: give fewer, and no empty ones")]
+    BadHints,
+    /// A kind that only an invoice can ask for.
+    #[error("this kind needs an invoice: use `sponte pay-invoice`")]
+    NoInvoice,
+    /// A record that tells the kind.
+    #[error("record {} marks ECDH payments: send it with --kind ecdh", sponte_proto::ecdh::ECDH_RECORD.to_u64())]
+    ReservedRecord,
+    /// The invoice has expired.
+    #[error("the invoice has expired: ask for a new one")]
+    Expired,
+    /// The invoice names no amount, and the caller neither.
+    #[error("the invoice names no amount: say how much to pay")]
+    NoAmount,
+    /// The invoice names another amount than the caller.
+    #[error("the invoice asks for {0}: pay that, or leave the amount out")]
+    OtherAmount(Msat),
+    /// The invoice is being paid, or is paid.
+    #[error("payment {0} pays this invoice already: see `sponte payments show {0}`")]
+    InvoicePaid(PaymentId),
+    /// There is no such payment from this node.
+    #[error("there is no such payment from this node: see `sponte payments list`")]
+    UnknownPayment,
+    /// The payment has ended.
+    #[error("the payment is {} already: nothing to cancel", .0.as_str())]
+    Ended(State),
 }

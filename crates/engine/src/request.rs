@@ -1,9 +1,12 @@
 //! What a caller asks for when paying.
 
-use crate::commit::PaymentRow;
+use crate::backend::RouteHint;
+use crate::commit::{Direction, Kind, PaidInvoice, PaymentRow, Plan, Receipt, State};
+use crate::config::Config;
 use crate::fees::default_max_fee;
 use crate::output::PayError;
-use sponte_proto::{Msat, NodeId, Records};
+use sponte_proto::ecdh::ECDH_RECORD;
+use sponte_proto::{CltvExpiryDelta, Msat, NodeId, PaymentHash, PaymentId, Records, Timestamp};
 
 /// The longest idempotency key, in characters.
 pub const MAX_KEY_LENGTH: usize = 128;
@@ -11,9 +14,19 @@ pub const MAX_KEY_LENGTH: usize = 128;
 pub const MAX_TIMEOUT_MS: u64 = 86_400_000;
 /// The highest limit on attempts.
 pub const MAX_ATTEMPTS: u32 = 1_000;
+/// As lnd has it (retry.md).
+const DEFAULT_PARTS: u32 = 16;
+const DEFAULT_TIMEOUT_MS: u64 = 60_000;
+/// The highest limit on parts.
+pub const MAX_PARTS: u32 = 100;
 /// All hop payloads of an onion together have 1300 bytes (BOLT 4, `hop_payloads`). What fits
 /// beside the rest of the payloads is for the backend to say.
 pub const MAX_RECORDS_BYTES: usize = 1_300;
+/// The lowest final expiry that every known receiver of spontaneous payments takes (facts/keysend.md:
+/// LDK refuses what is nearer than 42 blocks), and the highest that leaves routes their own.
+pub const FINAL_CLTV: std::ops::RangeInclusive<u16> = 42..=800;
+/// More ways to a destination, or hops in one, are not looked at.
+pub const MAX_HINTS: usize = 20;
 
 /// What a caller asks for when paying.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,31 +38,81 @@ pub struct PayRequest {
     pub destination: NodeId,
     /// What the destination gets.
     pub amount: Msat,
-    /// What the route may cost; `None` for [`default_max_fee`].
+    /// The kind; `None` for keysend if one path carries the amount, else AMP if the destination
+    /// says that it takes it, else MPP keysend. Invoices have their own.
+    pub kind: Option<Kind>,
+    /// Whether another kind is tried if the destination refuses one: AMP, then keysend by one path
+    /// or MPP keysend; MPP keysend, then keysend by one path. `None` for yes, except if AMP is
+    /// asked for. Always with a new hash, and after all of the attempt before has failed.
+    pub fall_back: Option<bool>,
+    /// What the routes may cost together; `None` for [`default_max_fee`].
     pub max_fee: Option<Msat>,
-    /// No attempt starts later than this after the request. An attempt that is on its way by
-    /// then is waited for.
+    /// So many HTLCs may be on their way at once.
+    pub max_parts: u32,
+    /// No attempt starts later than this after the request. What is on its way by then is waited
+    /// for.
     pub timeout_ms: u64,
-    /// How many attempts may leave.
+    /// How often HTLCs may leave.
     pub max_attempts: u32,
+    /// Blocks between our tip and the final HTLC's expiry; `None` for [`Config::final_cltv`].
+    pub final_cltv: Option<CltvExpiryDelta>,
+    /// Ways to a destination that the network does not know.
+    pub hints: Vec<Vec<RouteHint>>,
     /// Custom records.
     pub records: Records,
+    /// The invoice that is paid, and until when it can be. An AMP invoice has no hash.
+    pub invoice: Option<(PaidInvoice, Timestamp)>,
 }
 
 impl PayRequest {
-    /// What the route may cost.
+    /// Of the kind that fits, in up to 16 parts, for a minute, with the usual fee limit.
+    pub fn new(key: impl Into<String>, destination: NodeId, amount: Msat) -> PayRequest {
+        PayRequest {
+            key: key.into(),
+            destination,
+            amount,
+            kind: None,
+            fall_back: None,
+            max_fee: None,
+            max_parts: DEFAULT_PARTS,
+            timeout_ms: DEFAULT_TIMEOUT_MS,
+            max_attempts: MAX_ATTEMPTS,
+            final_cltv: None,
+            hints: vec![],
+            records: Records::new(),
+            invoice: None,
+        }
+    }
+
+    /// What the routes may cost.
     pub fn fee_limit(&self) -> Msat {
         self.max_fee.unwrap_or_else(|| default_max_fee(self.amount))
     }
 
-    /// Whether `row` is what this request asks for. Destination, amount, fee limit and records
-    /// count. Timeout and attempts do not: they say how long to try, not what to pay, so a caller
-    /// may repeat a request with more patience.
+    /// Whether `row` is what this request asks for. Destination, amount, kind, invoice, fee limit
+    /// and records count. Patience, parts and hints do not: they say how to try, not what to pay,
+    /// so a caller may repeat a request with more of them.
     pub fn same_payment(&self, row: &PaymentRow) -> bool {
         row.destination == Some(self.destination)
             && row.amount == self.amount
             && row.max_fee == self.fee_limit()
             && row.records == self.records
+            && row.plan.asked == self.asked()
+            && row.plan.invoice.as_deref() == self.invoice.as_ref().map(|(invoice, _)| invoice)
+    }
+
+    /// The hash of the invoice that is paid, if it has one.
+    pub fn invoice_hash(&self) -> Option<PaymentHash> {
+        self.invoice.as_ref()?.0.hash
+    }
+
+    /// The kind that the caller wants.
+    fn asked(&self) -> Option<Kind> {
+        match &self.invoice {
+            Some((PaidInvoice { hash: None, .. }, _)) => Some(Kind::AmpInvoice),
+            Some((PaidInvoice { hash: Some(_), .. }, _)) => Some(Kind::Bolt11),
+            None => self.kind,
+        }
     }
 
     /// What can be said without knowing any payment.
@@ -70,18 +133,85 @@ impl PayRequest {
         if !(1..=MAX_ATTEMPTS).contains(&self.max_attempts) {
             return Err(PayError::BadAttempts);
         }
+        if !(1..=MAX_PARTS).contains(&self.max_parts) {
+            return Err(PayError::BadParts);
+        }
+        if self.final_cltv.is_some_and(|delta| !FINAL_CLTV.contains(&delta.to_u16())) {
+            return Err(PayError::BadFinalCltv);
+        }
+        let long = |hint: &Vec<RouteHint>| hint.is_empty() || hint.len() > MAX_HINTS;
+        if self.hints.len() > MAX_HINTS || self.hints.iter().any(long) {
+            return Err(PayError::BadHints);
+        }
+        self.check_kind()?;
         if self.records.encode().len() > MAX_RECORDS_BYTES {
             return Err(PayError::RecordsTooLarge);
         }
         Ok(())
+    }
+
+    fn check_kind(&self) -> Result<(), PayError> {
+        if matches!(self.kind, Some(Kind::AmpInvoice | Kind::Bolt11)) {
+            return Err(PayError::NoInvoice);
+        }
+        if self.records.value(ECDH_RECORD.to_u64()).is_some() {
+            return Err(PayError::ReservedRecord);
+        }
+        Ok(())
+    }
+
+    /// What only a new payment is asked.
+    pub(crate) fn check_time(&self, now: Timestamp) -> Result<(), PayError> {
+        match &self.invoice {
+            Some((_, expires_at)) if now >= *expires_at => Err(PayError::Expired),
+            _ => Ok(()),
+        }
+    }
+
+    /// The payment that begins.
+    pub(crate) fn into_row(self, config: &Config, id: PaymentId, now: Timestamp) -> PaymentRow {
+        let (asked, max_fee) = (self.asked(), self.fee_limit());
+        let plan = Plan {
+            asked,
+            fall_back: self.fall_back.unwrap_or(asked != Some(Kind::Amp)),
+            max_parts: self.max_parts,
+            final_cltv: self.final_cltv.unwrap_or(config.final_cltv),
+            hints: self.hints,
+            invoice: self.invoice.map(|(invoice, _)| Box::new(invoice)),
+            tries: 0,
+            canceled: false,
+            reason: String::new(),
+        };
+        PaymentRow {
+            id,
+            direction: Direction::Out,
+            kind: asked.unwrap_or(Kind::Keysend),
+            state: State::Pending,
+            destination: Some(self.destination),
+            amount: self.amount,
+            fee: Msat::ZERO,
+            max_fee,
+            hash: None,
+            preimage: None,
+            failure: None,
+            deadline: now.plus_millis(self.timeout_ms),
+            attempts: 0,
+            max_attempts: self.max_attempts,
+            created_at: now,
+            updated_at: now,
+            receipt: Receipt::default(),
+            key: Some(self.key),
+            records: self.records,
+            plan,
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commit::{Direction, Kind, Receipt, State};
-    use sponte_proto::{PaymentId, Record, Timestamp};
+    use crate::config::NodeSecret;
+    use sponte_proto::{PaymentSecret, Record};
 
     fn node(first: u8) -> NodeId {
         NodeId::from_bytes([first; 33]).expect("2 or 3")
@@ -92,37 +222,29 @@ mod tests {
             key: "k".into(),
             destination: node(3),
             amount: Msat::new(1).expect("small"),
+            kind: None,
+            fall_back: None,
             max_fee: None,
+            max_parts: 1,
             timeout_ms: 1,
             max_attempts: 1,
+            final_cltv: None,
+            hints: vec![],
             records: Records::new(),
+            invoice: None,
         }
     }
 
     /// What `request` begins.
     fn row() -> PaymentRow {
-        let PayRequest { key, destination, amount, records, .. } = request();
-        PaymentRow {
-            id: PaymentId::from_bytes([1; 32]),
-            direction: Direction::Out,
-            kind: Kind::Keysend,
-            state: State::Pending,
-            key: Some(key),
-            destination: Some(destination),
-            amount,
-            fee: Msat::ZERO,
-            max_fee: default_max_fee(amount),
-            hash: None,
-            preimage: None,
-            records,
-            failure: None,
-            deadline: Timestamp::default(),
-            attempts: 1,
-            max_attempts: 1,
-            created_at: Timestamp::default(),
-            updated_at: Timestamp::default(),
-            receipt: Receipt::default(),
-        }
+        let config = Config::new(node(2), NodeSecret::new([7; 32]));
+        request().into_row(&config, PaymentId::from_bytes([1; 32]), Timestamp::default())
+    }
+
+    fn invoice() -> (PaidInvoice, Timestamp) {
+        let payment_addr = PaymentSecret::from_bytes([5; 32]);
+        let invoice = PaidInvoice { text: "lnbcrt1".into(), hash: None, payment_addr, metadata: None };
+        (invoice, Timestamp::from_millis(10))
     }
 
     #[test]
@@ -143,6 +265,22 @@ mod tests {
         assert_eq!(check(|r| r.timeout_ms = MAX_TIMEOUT_MS + 1), Err(PayError::BadTimeout));
         assert_eq!(check(|r| r.max_attempts = 0), Err(PayError::BadAttempts));
         assert_eq!(check(|r| r.max_attempts = MAX_ATTEMPTS + 1), Err(PayError::BadAttempts));
+        assert_eq!(check(|r| r.max_parts = 0), Err(PayError::BadParts));
+        assert_eq!(check(|r| r.max_parts = MAX_PARTS + 1), Err(PayError::BadParts));
+        let final_cltv = |blocks| move |r: &mut PayRequest| r.final_cltv = Some(CltvExpiryDelta::new(blocks));
+        let with = |change: &dyn Fn(&mut PayRequest)| {
+            let mut request = request();
+            change(&mut request);
+            request.check(node(2))
+        };
+        assert_eq!(with(&final_cltv(41)), Err(PayError::BadFinalCltv));
+        assert_eq!(with(&final_cltv(42)), Ok(()));
+        assert_eq!(check(|r| r.hints = vec![vec![]]), Err(PayError::BadHints));
+        assert_eq!(check(|r| r.kind = Some(Kind::AmpInvoice)), Err(PayError::NoInvoice));
+        let marked = |r: &mut PayRequest| {
+            r.records.insert(Record::new(ECDH_RECORD.to_u64(), vec![2]).expect("custom")).expect("first");
+        };
+        assert_eq!(check(marked), Err(PayError::ReservedRecord));
         let large = |r: &mut PayRequest| {
             r.records.insert(Record::new(65_537, vec![0; 1_300]).expect("custom")).expect("first");
         };
@@ -159,9 +297,20 @@ mod tests {
         assert!(same(|r| r.timeout_ms = 5));
         assert!(same(|r| r.max_attempts = 5));
         assert!(same(|r| r.max_fee = Some(default_max_fee(r.amount))));
+        assert!(same(|r| r.max_parts = 5));
+        assert!(!same(|r| r.kind = Some(Kind::Keysend)));
+        assert!(!same(|r| r.invoice = Some(invoice())));
         assert!(!same(|r| r.max_fee = Some(Msat::ZERO)));
         assert!(!same(|r| r.amount = Msat::new(2).expect("small")));
         assert!(!same(|r| r.destination = node(2)));
         assert!(!same(|r| r.records = Records::from_received([(65_537, vec![])])));
+    }
+
+    #[test]
+    fn an_invoice_is_paid_before_it_expires() {
+        let request = PayRequest { invoice: Some(invoice()), ..request() };
+        assert_eq!(request.check_time(Timestamp::from_millis(9)), Ok(()));
+        assert_eq!(request.check_time(Timestamp::from_millis(10)), Err(PayError::Expired));
+        assert_eq!(request.asked(), Some(Kind::AmpInvoice));
     }
 }

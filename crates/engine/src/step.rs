@@ -1,9 +1,9 @@
 //! What comes of one input, gathered until the input is handled.
 
 use crate::backend::Command;
-use crate::commit::{ChangeSet, EventRow};
+use crate::commit::{ChangeSet, EventRow, Failure};
 use crate::input::Ticket;
-use crate::output::{Output, PayError, ReceiveError};
+use crate::output::{Output, PayError, Quoted, ReceiveError};
 use sponte_proto::{ChannelId, Msat, PaymentId, Timestamp};
 
 /// What comes of one input: one change set, then the rest in order.
@@ -37,6 +37,11 @@ impl Step {
     /// Answers a caller.
     pub(crate) fn reply(&mut self, ticket: Ticket, answer: Result<PaymentId, PayError>) {
         self.after.push(Output::Reply(ticket, answer));
+    }
+
+    /// Answers a caller who asked what a payment would cost.
+    pub(crate) fn quote(&mut self, ticket: Ticket, answer: Result<Result<Quoted, Failure>, PayError>) {
+        self.after.push(Output::Quote(ticket, answer));
     }
 
     /// Answers a caller who asked about payments to us.

@@ -1,10 +1,10 @@
 //! Rows of the ledger and answers of the backend as types of the API.
 
 use sponte_api as api;
-use sponte_engine::backend::{Channel, ChannelState, NodeInfo, Peer, WalletBalance};
+use sponte_engine::backend::{Channel, ChannelState, NodeInfo, Peer, ReadInvoice, Route, WalletBalance};
 use sponte_engine::commit::{AttemptRow, Direction, Failure, Kind, PartRow, PaymentRow, State};
-use sponte_node::Verdict;
-use sponte_proto::{BlockHeight, CltvExpiry, hex};
+use sponte_node::{Quoted, Verdict};
+use sponte_proto::{BlockHeight, CltvExpiry, Msat, hex};
 use sponte_store::{AccountBalance, StoredEvent};
 
 /// A payment. Its preimage is a secret until it is settled.
@@ -25,7 +25,14 @@ pub(crate) fn payment(row: &PaymentRow) -> api::Payment {
         preimage_hex: preimage.map(|preimage| hex(&preimage.to_bytes())),
         records: api::Record::all(&row.records),
         failure: row.failure.as_ref().map(failure),
+        asked_kind: row.plan.asked.map(kind),
+        reason: Some(row.plan.reason.clone()).filter(|reason| !reason.is_empty()),
+        invoice: row.plan.invoice.as_ref().map(|invoice| invoice.text.clone()),
         attempt_count: row.attempts,
+        tries: outgoing.then_some(row.plan.tries),
+        max_attempts: outgoing.then_some(row.max_attempts),
+        max_parts: outgoing.then_some(row.plan.max_parts),
+        canceled: outgoing.then_some(row.plan.canceled),
         deadline_ms: (outgoing || row.state == State::Held).then_some(row.deadline),
         deadline_height: row.receipt.deadline_height.map(BlockHeight::to_u32),
         sender: row.receipt.sender,
@@ -54,8 +61,10 @@ pub(crate) fn payment_detail(
 fn attempt(row: &AttemptRow, parts: Vec<api::Part>) -> api::Attempt {
     api::Attempt {
         number: row.number,
+        kind: kind(row.kind),
         state: state(row.state),
         hash: row.hash,
+        set_id: row.set_id.map(|set_id| hex(&set_id.to_bytes())),
         fee_msat: row.fee,
         failure: row.failure.as_ref().map(failure),
         created_at_ms: row.created_at,
@@ -64,15 +73,21 @@ fn attempt(row: &AttemptRow, parts: Vec<api::Part>) -> api::Attempt {
     }
 }
 
+/// A part. Its preimage is a secret until it is settled.
 fn part(row: &PartRow) -> api::Part {
+    let preimage = row.claim.preimage.as_ref().filter(|_| row.state == State::Settled);
+    let failed = row.sent.failure.as_ref();
     api::Part {
         number: row.number,
+        id: row.claim.id,
         channel: row.channel,
         amount_msat: row.amount,
         fee_msat: row.fee,
         state: state(row.state),
         route: row.route.clone(),
         hash: row.claim.hash,
+        preimage_hex: preimage.map(|preimage| hex(&preimage.to_bytes())),
+        failure: failed.map(|why| api::PartFailure::new(why.hop, why.code, why.channel, &row.route)),
         expiry: row.claim.expiry.map(CltvExpiry::to_u32),
     }
 }
@@ -124,6 +139,54 @@ fn kind(kind: Kind) -> api::Kind {
         Kind::Amp => api::Kind::Amp,
         Kind::AmpInvoice => api::Kind::AmpInvoice,
         Kind::Ecdh => api::Kind::Ecdh,
+        Kind::Bolt11 => api::Kind::Bolt11,
+    }
+}
+
+/// How a payment could be made now.
+pub(crate) fn quote(quoted: &Quoted, amount: Msat, max_fee: Msat) -> api::Quote {
+    let fees = quoted.routes.iter().map(Route::fee);
+    let fee = fees.into_iter().try_fold(Msat::ZERO, Msat::checked_add);
+    api::Quote {
+        kind: kind(quoted.kind),
+        reason: quoted.reason.clone(),
+        amount_msat: amount,
+        fee_msat: fee.unwrap_or(Msat::MAX),
+        max_fee_msat: max_fee,
+        routes: quoted.routes.iter().map(quoted_route).collect(),
+    }
+}
+
+fn quoted_route(route: &Route) -> api::QuotedRoute {
+    let last = route.hops.len().saturating_sub(1);
+    let hops = route.hops.iter().enumerate().map(|(number, hop)| api::QuotedHop {
+        node: hop.node,
+        short_channel_id: hop.channel,
+        fee_msat: if number == last { Msat::ZERO } else { hop.keeps },
+        cltv_delta: hop.cltv_delta,
+    });
+    api::QuotedRoute {
+        channel: route.channel,
+        amount_msat: route.amount(),
+        fee_msat: route.fee(),
+        hops: hops.collect(),
+    }
+}
+
+/// What an invoice says.
+pub(crate) fn invoice(invoice: ReadInvoice) -> api::Invoice {
+    let harmless = |c: char| if c.is_control() { ' ' } else { c };
+    api::Invoice {
+        kind: if invoice.hash.is_some() { api::Kind::Bolt11 } else { api::Kind::AmpInvoice },
+        destination: invoice.destination,
+        amount_msat: invoice.amount,
+        hash: invoice.hash,
+        key: invoice.key(),
+        description: invoice.description.chars().map(harmless).collect(),
+        in_parts: invoice.in_parts,
+        min_final_cltv: invoice.min_final_cltv.to_u16(),
+        created_at_ms: invoice.created_at,
+        expires_at_ms: invoice.expires_at,
     }
 }
 
@@ -242,8 +305,9 @@ pub(crate) fn audit(report: sponte_node::Report, accounts: &[AccountBalance]) ->
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sponte_engine::commit::Receipt;
-    use sponte_proto::{Msat, PaymentId, Preimage, Records, Timestamp};
+    use sponte_engine::commit::{PartClaim, PartFailure, PartSent, Plan, Receipt};
+    use sponte_proto::failure::FailureCode;
+    use sponte_proto::{ChannelId, NodeId, PaymentId, Preimage, Records, Timestamp};
 
     /// Of a payment that arrives the preimage is known from the start; whoever sees it can claim.
     #[test]
@@ -269,11 +333,45 @@ mod tests {
             created_at: Timestamp::default(),
             updated_at: Timestamp::default(),
             receipt: Receipt::default(),
+            plan: Plan::default(),
         };
         assert_eq!(payment(&row).preimage_hex, None);
         row.state = State::Failed;
         assert_eq!(payment(&row).preimage_hex, None);
         row.state = State::Settled;
         assert_eq!(payment(&row).preimage_hex, Some("07".repeat(32)));
+    }
+
+    fn sent_part(state: State) -> PartRow {
+        let node = |byte: u8| NodeId::from_bytes([byte; 33]).expect("2 or 3");
+        let preimage = Preimage::from_bytes([7; 32]);
+        let failure = PartFailure { hop: Some(1), code: Some(FailureCode::MPP_TIMEOUT), channel: None };
+        PartRow {
+            payment: PaymentId::from_bytes([1; 32]),
+            attempt: 0,
+            number: 0,
+            channel: ChannelId::from_bytes([8; 32]),
+            amount: Msat::ZERO,
+            fee: Msat::ZERO,
+            state,
+            route: vec![node(3), node(2)],
+            claim: PartClaim {
+                id: Some(PaymentId::from_bytes([9; 32])),
+                hash: Some(preimage.payment_hash()),
+                preimage: Some(preimage),
+                expiry: None,
+            },
+            sent: PartSent { share: None, failure: Some(failure) },
+        }
+    }
+
+    #[test]
+    fn a_part_tells_its_proof_and_its_failure() {
+        assert_eq!(part(&sent_part(State::Pending)).preimage_hex, None);
+        let told = part(&sent_part(State::Settled));
+        assert_eq!(told.preimage_hex, Some("07".repeat(32)));
+        let failure = told.failure.expect("decoded");
+        assert_eq!((failure.hop, failure.node), (Some(1), Some(told.route[0])));
+        assert_eq!(failure.name.as_deref(), Some("mpp_timeout"));
     }
 }

@@ -6,6 +6,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use sponte_api::{Code, ErrorBody, ErrorDetail, MAX_BODY_BYTES, RecordError};
 use sponte_engine::backend::RefusalKind;
+use sponte_engine::commit::Failure;
 use sponte_node::{AdminError, AuditError, PayError, ReceiveError, WaitError};
 use sponte_store::StoreError;
 use std::error::Error;
@@ -24,6 +25,15 @@ impl ApiError {
     pub fn internal(why: impl std::fmt::Display) -> ApiError {
         tracing::error!("a request failed: {why}");
         ApiError::new(Code::Internal, "the node could not answer; its log says why")
+    }
+
+    /// Why a payment would fail, where there is none to say it.
+    pub fn unpaid(failure: &Failure) -> ApiError {
+        let code = Code::from_word(&failure.code).filter(|code| code.http_status().is_some());
+        match code {
+            Some(code) => ApiError::new(code, failure.message.clone()),
+            None => ApiError::internal(format!("{} is no word for a quote", failure.code)),
+        }
     }
 }
 
@@ -50,9 +60,16 @@ impl From<PayError> for ApiError {
     fn from(error: PayError) -> ApiError {
         use sponte_engine::PayError as Refused;
         let code = match &error {
-            PayError::Refused(Refused::KeyReused) => Code::KeyReused,
+            PayError::Refused(refused) => match refused {
+                Refused::KeyReused => Code::KeyReused,
+                Refused::SelfPayment => Code::SelfPayment,
+                Refused::RecordsTooLarge => Code::RecordsTooLarge,
+                Refused::Expired => Code::Expired,
+                Refused::UnknownPayment => Code::NotFound,
+                Refused::Ended(_) => Code::Conflict,
+                _ => Code::InvalidRequest,
+            },
             PayError::Busy | PayError::Stopped => Code::Busy,
-            PayError::Refused(_) => Code::InvalidRequest,
             _ => return ApiError::internal(error),
         };
         ApiError::new(code, error.to_string())

@@ -8,6 +8,7 @@
 //! This is the only crate that knows HTTP on the server's side. It decides nothing about
 //! payments, keeps no state, and speaks no TLS: it is for the machine that it runs on.
 
+mod asking;
 mod auth;
 mod blocking;
 mod convert;

@@ -3,7 +3,7 @@
 use crate::auth;
 use crate::error::ApiError;
 use crate::routes::{
-    amp_invoices, audit, channels, events, held, info, pay, payments, peers, receive, wallet,
+    amp_invoices, audit, channels, events, held, info, pay, pay_invoice, payments, peers, receive, wallet,
 };
 use crate::state::{App, Stopping};
 use axum::Router;
@@ -20,8 +20,13 @@ pub fn router(handle: Handle, token: &str, stopping: Stopping) -> Router {
     Router::new()
         .route("/v1/info", get(info::show))
         .route("/v1/pay", post(pay::pay))
+        .route("/v1/pay/quote", post(pay::quote))
+        .route("/v1/pay-invoice", post(pay_invoice::pay))
+        .route("/v1/pay-invoice/quote", post(pay_invoice::quote))
+        .route("/v1/pay-invoice/read", post(pay_invoice::read))
         .route("/v1/payments", get(payments::list))
         .route("/v1/payments/{id}", get(payments::show))
+        .route("/v1/payments/{id}/cancel", post(payments::cancel))
         .route("/v1/held", get(held::list))
         .route("/v1/held/{id}/settle", post(held::settle))
         .route("/v1/held/{id}/cancel", post(held::cancel))

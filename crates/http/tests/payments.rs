@@ -2,8 +2,11 @@
 
 mod common;
 
-use common::{OFFLINE, REFUSING, SILENT, Served, friend, node_id};
-use sponte_api::{ClientError, Code, Direction, EventsQuery, PayRequest, PaymentsQuery, RecordInput, State};
+use common::sending::{HUB, UNKNOWN};
+use common::{REFUSING, SILENT, Served, friend, node_id};
+use sponte_api::{
+    ClientError, Code, Direction, EventsQuery, Kind, Limits, PayRequest, PaymentsQuery, RecordInput, State,
+};
 use sponte_proto::{Msat, NodeId, Records};
 use std::time::Duration;
 
@@ -11,16 +14,8 @@ use std::time::Duration;
 const LONG: Duration = Duration::from_secs(30);
 
 fn request(destination: NodeId, key: &str) -> PayRequest {
-    PayRequest {
-        destination,
-        amount_msat: Msat::from_sat(50).expect("small"),
-        key: Some(key.into()),
-        max_fee_msat: None,
-        timeout_ms: None,
-        max_attempts: None,
-        message: None,
-        records: vec![],
-    }
+    let amount = Msat::from_sat(50).expect("small");
+    PayRequest { key: Some(key.into()), ..PayRequest::new(destination, amount) }
 }
 
 #[track_caller]
@@ -43,7 +38,12 @@ async fn a_payment_is_paid_and_told_as_a_tree() {
     assert_eq!(detail.payment.message(), Some("hi"));
     assert_eq!(detail.payment.max_fee_msat, Msat::new(5_500));
     assert!(detail.payment.preimage_hex.is_some());
+    assert_eq!(detail.payment.reason.as_deref(), Some("one path carries the amount"));
+    assert_eq!((detail.payment.tries, detail.payment.max_attempts), (Some(1), Some(30)));
+    assert_eq!((detail.payment.max_parts, detail.payment.canceled), (Some(16), Some(false)));
     assert_eq!(detail.attempts.len(), 1);
+    assert_eq!((detail.attempts[0].kind, detail.attempts[0].hash), (Kind::Keysend, detail.payment.hash));
+    assert_eq!(detail.attempts[0].parts[0].preimage_hex, detail.payment.preimage_hex);
     assert_eq!(detail.attempts[0].parts[0].route, [friend()]);
     assert_eq!(client.payment(detail.payment.id, LONG).await.expect("there"), detail);
 }
@@ -80,33 +80,68 @@ async fn without_a_key_each_request_is_a_payment() {
 async fn a_failure_is_a_payment_that_says_why() {
     let served = Served::start().await;
     let client = served.client();
-    for byte in [REFUSING, OFFLINE] {
+    for (byte, code) in [(REFUSING, Code::RecipientRefused), (UNKNOWN, Code::UnknownDestination)] {
         let detail = client.pay(&request(node_id(byte), &byte.to_string()), LONG).await.expect("answered");
         assert_eq!(detail.payment.state, State::Failed);
         let failure = detail.payment.failure.expect("a reason");
-        assert!(!failure.code.is_empty() && !failure.message.contains('\n'), "{failure:?}");
+        assert_eq!(failure.code, code.as_str());
+        assert!(!failure.message.contains('\n'), "{failure:?}");
         assert_eq!(detail.payment.preimage_hex, None, "a preimage that nobody has paid for stays secret");
     }
+}
+
+#[tokio::test]
+async fn a_part_says_who_failed_it_and_what_that_means() {
+    let served = Served::start().await;
+    let detail = served.client().pay(&request(node_id(REFUSING), "k"), LONG).await.expect("answered");
+    let part = &detail.attempts[0].parts[0];
+    assert_eq!(part.route, [node_id(HUB), node_id(REFUSING)]);
+    let failure = part.failure.as_ref().expect("decoded");
+    assert_eq!((failure.hop, failure.node, failure.code), (Some(2), Some(node_id(REFUSING)), Some(0x400f)));
+    assert_eq!(failure.name.as_deref(), Some("incorrect_or_unknown_payment_details"));
+    assert!(failure.meaning.contains("refuses it"), "{failure:?}");
 }
 
 #[tokio::test]
 async fn what_makes_no_sense_is_refused() {
     let served = Served::start().await;
     let client = served.client();
-    let zero = PayRequest { amount_msat: Msat::ZERO, ..request(friend(), "a") };
-    let ourselves = request(node_id(2), "b");
-    let no_key = request(friend(), "");
-    let too_long = PayRequest { timeout_ms: Some(u64::MAX), ..request(friend(), "c") };
-    let reserved = PayRequest { records: vec![RecordInput::bytes(8, b"")], ..request(friend(), "d") };
-    let large = PayRequest { message: Some("x".repeat(1_400)), ..request(friend(), "e") };
-    let twice = PayRequest {
-        message: Some("x".into()),
-        records: vec![RecordInput::bytes(34_349_334, b"y")],
-        ..request(friend(), "f")
-    };
-    for request in [zero, ourselves, no_key, too_long, reserved, large, twice] {
+    let sat = |sat| Msat::from_sat(sat).expect("small");
+    let limited = |limits, key| PayRequest { limits, ..request(friend(), key) };
+    let none = Limits::default;
+    for (request, expected) in [
+        (PayRequest { amount_msat: Msat::ZERO, ..request(friend(), "a") }, Code::InvalidRequest),
+        (request(node_id(2), "b"), Code::SelfPayment),
+        (request(friend(), ""), Code::InvalidRequest),
+        (limited(Limits { timeout_ms: Some(u64::MAX), ..none() }, "c"), Code::InvalidRequest),
+        (limited(Limits { max_attempts: Some(0), ..none() }, "d"), Code::InvalidRequest),
+        (limited(Limits { max_parts: Some(101), ..none() }, "e"), Code::InvalidRequest),
+        (limited(Limits { final_cltv: Some(41), ..none() }, "f"), Code::InvalidRequest),
+        (limited(Limits { route_hints: vec![vec![]], ..none() }, "g"), Code::InvalidRequest),
+        (
+            limited(Limits { max_fee_msat: Some(sat(1)), max_fee_ppm: Some(1), ..none() }, "h"),
+            Code::InvalidRequest,
+        ),
+        (PayRequest { kind: Some(Kind::Bolt11), ..request(friend(), "i") }, Code::InvalidRequest),
+        (
+            PayRequest { records: vec![RecordInput::bytes(8, b"")], ..request(friend(), "j") },
+            Code::InvalidRequest,
+        ),
+        (PayRequest { message: Some("x".repeat(1_400)), ..request(friend(), "k") }, Code::RecordsTooLarge),
+        (
+            PayRequest {
+                message: Some("x".into()),
+                records: vec![RecordInput::bytes(34_349_334, b"y")],
+                ..request(friend(), "l")
+            },
+            Code::InvalidRequest,
+        ),
+    ] {
         let (code, message) = refused(client.pay(&request, LONG).await.expect_err("no sense"));
-        assert_eq!(code, Code::InvalidRequest, "{message}");
+        assert_eq!(code, expected, "{message}");
+        assert!(!message.contains('\n') && message.contains([':', ';']), "{message}");
+        let (code, _) = refused(client.quote(&request).await.expect_err("no sense"));
+        assert_eq!(code, expected, "a quote is refused as a payment is");
     }
     assert!(client.payments(&PaymentsQuery::default()).await.expect("listed").payments.is_empty());
 }

@@ -69,6 +69,11 @@ async fn every_mistake_has_the_one_shape() {
         (Method::POST, "/v1/pay", json("{}"), Code::Unprocessable),
         (Method::POST, "/v1/pay", json("[1]"), Code::Unprocessable),
         (Method::POST, "/v1/pay?wait_ms=x", json("{}"), Code::InvalidRequest),
+        (Method::GET, "/v1/pay/quote", None, Code::MethodNotAllowed),
+        (Method::POST, "/v1/pay-invoice", json("{}"), Code::Unprocessable),
+        (Method::POST, "/v1/pay-invoice", json(r#"{"invoice":"x","kind":"amp"}"#), Code::Unprocessable),
+        (Method::POST, "/v1/pay-invoice/read", json(r#"{"invoice":""}"#), Code::InvalidRequest),
+        (Method::POST, "/v1/payments/xyz/cancel", None, Code::InvalidRequest),
         (Method::POST, "/v1/pay", json(&long), Code::TooLarge),
         (Method::POST, "/v1/wallet/send", json(r#"{"address":"a"}"#), Code::InvalidRequest),
         (
@@ -157,13 +162,14 @@ async fn what_is_asked_is_done() {
 fn no_body_breaks_the_node() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     let served = runtime.block_on(Served::start());
-    let paths = ["/v1/pay", "/v1/wallet/send", "/v1/channels", "/v1/peers"];
+    let paths =
+        ["/v1/pay", "/v1/pay/quote", "/v1/pay-invoice", "/v1/wallet/send", "/v1/channels", "/v1/peers"];
     let json_like = r#"[{}\[\]":,a-z0-9_.eE\\ -]{0,60}"#;
     let bodies = prop_oneof![
         proptest::collection::vec(any::<u8>(), 0..200),
         json_like.prop_map(String::into_bytes),
         any::<(u64, String)>().prop_map(|(number, text)| {
-            serde_json::json!({"destination": text, "amount_msat": number, "key": text})
+            serde_json::json!({"destination": text, "invoice": text, "amount_msat": number, "key": text})
                 .to_string()
                 .into_bytes()
         }),

@@ -2,11 +2,12 @@
 //!
 //! Every message passes as it came, byte for byte, both ways, but for two: `update_add_htlc` of a
 //! kind that LDK does not know is [translated](crate::translate), and an `update_fail_htlc` of such
-//! an HTLC may have another reason than LDK's. One is held back: LDK sends
-//! `funding_signed` before the new channel's monitor is durable. A peer that has it may
-//! broadcast the funding transaction, and after a crash nobody here would know the channel; so
-//! it leaves only after the commit that holds the monitor (law 1), and is dropped if the
-//! connection is lost meanwhile: the peer then forgets the channel, as BOLT 2 has it.
+//! an HTLC may have another reason than LDK's. What comes back for HTLCs of ours is read as it passes.
+//!
+//! One message is held back: LDK sends `funding_signed` before the new channel's monitor is durable. A
+//! peer that has it may broadcast the funding transaction, and after a crash nobody here would know
+//! the channel; so it leaves only after the commit that holds the monitor (law 1), and is dropped if
+//! the connection is lost meanwhile: the peer then forgets the channel, as BOLT 2 has it.
 
 use crate::interpreter::Interpreter;
 use bitcoin::constants::ChainHash;
@@ -172,8 +173,6 @@ impl<C: ChannelMessageHandler> ChannelMessageHandler for Handler<C> {
         handle_tx_ack_rbf(&TxAckRbf),
         handle_tx_abort(&TxAbort),
         handle_update_fulfill_htlc(UpdateFulfillHTLC),
-        handle_update_fail_htlc(&UpdateFailHTLC),
-        handle_update_fail_malformed_htlc(&UpdateFailMalformedHTLC),
         handle_revoke_and_ack(&RevokeAndACK),
         handle_update_fee(&UpdateFee),
         handle_announcement_signatures(&AnnouncementSignatures),
@@ -186,6 +185,16 @@ impl<C: ChannelMessageHandler> ChannelMessageHandler for Handler<C> {
             Some(translated) => self.inner.handle_update_add_htlc(their_node_id, &translated),
             None => self.inner.handle_update_add_htlc(their_node_id, msg),
         }
+    }
+
+    fn handle_update_fail_htlc(&self, their_node_id: PublicKey, msg: &UpdateFailHTLC) {
+        self.interpreter.failed(&their_node_id, msg);
+        self.inner.handle_update_fail_htlc(their_node_id, msg)
+    }
+
+    fn handle_update_fail_malformed_htlc(&self, their_node_id: PublicKey, msg: &UpdateFailMalformedHTLC) {
+        self.interpreter.malformed(&their_node_id, msg);
+        self.inner.handle_update_fail_malformed_htlc(their_node_id, msg)
     }
 
     fn handle_commitment_signed(&self, their_node_id: PublicKey, msg: &CommitmentSigned) {

@@ -1,24 +1,27 @@
-//! Translation where messages pass: what comes in and goes out of the message handler.
+//! Where messages pass: HTLCs to us are translated, and what becomes of ours is noted.
 
 use crate::htlcs::{Htlc, Htlcs};
+use crate::sent::SentHtlcs;
 use crate::translate::{Translation, Translator, fail_with};
 use bitcoin::secp256k1::PublicKey;
-use lightning::ln::msgs::{MessageSendEvent, UpdateAddHTLC, UpdateFailHTLC};
+use lightning::ln::msgs::{MessageSendEvent, UpdateAddHTLC, UpdateFailHTLC, UpdateFailMalformedHTLC};
 use lightning::ln::types::ChannelId;
 use lightning::sign::{KeysManager, NodeSigner, Recipient};
 use lightning::types::features::{InitFeatures, NodeFeatures};
 use sponte_engine::backend::Kinds;
+use sponte_engine::commit::KvBatch;
 use sponte_proto::failure::Failure;
 use sponte_proto::onion::SharedSecret;
 use sponte_proto::{PaymentHash, amp, keysend};
 use std::sync::{Arc, Mutex};
 
-/// Translates the HTLCs of the kinds that are on.
+/// Translates the HTLCs of the kinds that are on, and follows those that we sent.
 pub(crate) struct Interpreter {
     signer: Arc<KeysManager>,
     translator: Translator,
     kinds: Mutex<Kinds>,
     pub(crate) htlcs: Htlcs,
+    pub(crate) sent: SentHtlcs,
 }
 
 /// Until the engine says what it takes.
@@ -26,9 +29,14 @@ const NO_KINDS: Kinds =
     Kinds { keysend: false, mpp_keysend: false, amp: false, amp_invoice: false, ecdh1: false, ecdh0: false };
 
 impl Interpreter {
-    pub(crate) fn new(node_secret: [u8; 32], signer: Arc<KeysManager>, htlcs: Htlcs) -> Interpreter {
+    pub(crate) fn new(
+        node_secret: [u8; 32],
+        signer: Arc<KeysManager>,
+        htlcs: Htlcs,
+        sent: SentHtlcs,
+    ) -> Interpreter {
         let translator = Translator::new(node_secret, signer.get_expanded_key());
-        Interpreter { signer, translator, kinds: Mutex::new(NO_KINDS), htlcs }
+        Interpreter { signer, translator, kinds: Mutex::new(NO_KINDS), htlcs, sent }
     }
 
     /// These kinds are on from now. Returns whether that changes anything.
@@ -78,6 +86,26 @@ impl Interpreter {
         }
     }
 
+    /// A peer fails an HTLC: what it says is noted before LDK sees it.
+    pub(crate) fn failed(&self, peer: &PublicKey, message: &UpdateFailHTLC) {
+        if self.htlcs.is_channel(message.channel_id, peer) {
+            self.sent.failed(message);
+        }
+    }
+
+    /// A peer could not read an onion: as [`Interpreter::failed`].
+    pub(crate) fn malformed(&self, peer: &PublicKey, message: &UpdateFailMalformedHTLC) {
+        if self.htlcs.is_channel(message.channel_id, peer) {
+            self.sent.malformed(message);
+        }
+    }
+
+    /// Puts what has changed into the step's batch.
+    pub(crate) fn write(&self, batch: &mut KvBatch) {
+        self.htlcs.write(batch);
+        self.sent.write(batch);
+    }
+
     /// Puts our own answers in place of LDK's, and learns which channels carry HTLCs.
     pub(crate) fn outgoing(&self, events: &mut [MessageSendEvent]) {
         for event in events {
@@ -86,6 +114,7 @@ impl Interpreter {
                     self.htlcs.channel_ready(msg.channel_id, *node_id);
                 }
                 MessageSendEvent::UpdateHTLCs { updates, .. } => {
+                    updates.update_add_htlcs.iter().for_each(|htlc| self.sent.left(htlc));
                     updates.update_fail_htlcs.iter_mut().for_each(|failure| self.rewrite(failure));
                 }
                 _ => {}

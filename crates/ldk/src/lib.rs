@@ -23,23 +23,28 @@ pub mod translate;
 pub mod wallet;
 
 mod amp_invoice;
+mod blame;
 mod bumps;
 mod closing;
 mod convert;
 mod cooperative;
+mod entropy;
 mod gossip;
 mod handler;
 mod incoming;
 mod interpreter;
 mod links;
 mod log;
+mod onion_fields;
 mod opening;
 mod payments;
 mod peers;
 mod persist;
+mod read_invoice;
 mod recovery;
-mod router;
+mod route;
 mod send;
+mod sent;
 mod start;
 mod step;
 mod ticks;
@@ -54,6 +59,7 @@ use crate::bumps::Bumps;
 use crate::chain::{Broadcaster, ChainEvents, ChainSource, ChainStatus, ChainThread, Fees, SyncedTip};
 use crate::closing::ClosingBook;
 use crate::cooperative::CooperativeCloses;
+use crate::entropy::Entropy;
 use crate::gossip::Gossip;
 use crate::handler::Handler;
 use crate::log::Log;
@@ -61,8 +67,7 @@ use crate::opening::Opening;
 use crate::peers::PeerBook;
 use crate::persist::{Completion, Persister};
 use crate::recovery::Recovery;
-use crate::router::Router;
-use crate::types::{Bumper, ChainMonitor, ChannelManager, Graph, PeerManager, Scorer, Sweeper};
+use crate::types::{Bumper, ChainMonitor, ChannelManager, Graph, PathFinder, PeerManager, Scorer, Sweeper};
 use crate::wallet::Wallet;
 use bitcoin::secp256k1::PublicKey;
 use lightning::sign::KeysManager;
@@ -81,6 +86,7 @@ type Later = Arc<Mutex<Vec<Box<dyn FnOnce(&mut Ldk) + Send>>>>;
 pub(crate) struct Parts {
     pub id: PublicKey,
     pub keys: Arc<KeysManager>,
+    pub entropy: Arc<Entropy>,
     pub manager: Arc<ChannelManager>,
     pub monitor: Arc<ChainMonitor>,
     pub handler: Arc<Handler<ChannelManager>>,
@@ -88,7 +94,7 @@ pub(crate) struct Parts {
     pub peers: Arc<PeerManager>,
     pub graph: Arc<Graph>,
     pub scorer: Arc<RwLock<Scorer>>,
-    pub router: Arc<Router>,
+    pub router: Arc<PathFinder>,
     pub wallet: Arc<Wallet>,
     pub sweeper: Arc<Sweeper>,
     pub bumper: Bumper,

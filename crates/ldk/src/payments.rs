@@ -4,13 +4,13 @@ use crate::Ldk;
 use crate::convert::{channel_id, msat};
 use lightning::events::{
     Event, HTLCHandlingFailureType, InboundHTLCLocator, OutboundHTLCLocator, PathFailure,
-    PaymentFailureReason,
 };
 use lightning::routing::router::Path;
 use lightning::routing::scoring::ScoreUpdate;
 use lightning::types::payment::PaymentPreimage;
-use sponte_engine::backend::{BackendEvent, Forward, SendFailure};
-use sponte_proto::{ChannelId, Msat, PaymentId, Preimage};
+use sponte_engine::backend::{BackendEvent, Forward, SendFailed};
+use sponte_engine::commit::PartFailure;
+use sponte_proto::{ChannelId, Msat, PaymentId, Preimage, ShortChannelId};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 impl Ldk {
@@ -23,35 +23,27 @@ impl Ldk {
                 prev_channel_ids,
                 ..
             } => Some(BackendEvent::ReceiveFailed(self.receive_failed(payment_hash, &prev_channel_ids))),
-            Event::PaymentSent { payment_id: Some(id), payment_preimage, fee_paid_msat, .. } => {
-                Some(BackendEvent::Sent {
-                    attempt: PaymentId::from_bytes(id.0),
-                    preimage: preimage(payment_preimage),
-                    fee: msat(fee_paid_msat.unwrap_or(0)),
-                })
+            Event::PaymentSent { payment_id: Some(id), payment_preimage, .. } => {
+                let part = PaymentId::from_bytes(id.0);
+                self.interpreter().sent.forget(&part);
+                Some(BackendEvent::PartSent { part, preimage: preimage(payment_preimage) })
             }
-            Event::PaymentFailed { payment_id, reason, .. } => Some(BackendEvent::AttemptFailed {
-                attempt: PaymentId::from_bytes(payment_id.0),
-                why: why(reason),
-            }),
+            Event::PaymentFailed { payment_id, .. } => {
+                let part = PaymentId::from_bytes(payment_id.0);
+                let why = self.interpreter().sent.end(&part, None);
+                self.interpreter().sent.forget(&part);
+                Some(BackendEvent::PartFailed(SendFailed { part, why }))
+            }
             Event::PaymentPathSuccessful { path, .. } => {
                 self.score(|scorer, now| scorer.payment_path_successful(&path, now));
                 None
             }
-            Event::PaymentPathFailed {
-                payment_id: Some(id),
-                payment_failed_permanently,
-                failure,
-                path,
-                short_channel_id,
-                ..
-            } => {
-                self.learn(&path, short_channel_id, payment_failed_permanently, &failure);
-                Some(BackendEvent::PartFailed {
-                    attempt: PaymentId::from_bytes(id.0),
-                    channel: short_channel_id,
-                    by_recipient: payment_failed_permanently,
-                })
+            Event::PaymentPathFailed { payment_id: Some(id), failure, path, short_channel_id, .. } => {
+                // `PaymentFailed` follows.
+                let guess = short_channel_id.map(ShortChannelId::new);
+                let why = self.interpreter().sent.end(&PaymentId::from_bytes(id.0), guess);
+                self.learn(&path, &why, &failure);
+                None
             }
             Event::PaymentForwarded { prev_htlcs, next_htlcs, outbound_amount_forwarded_msat, .. } => {
                 forward(&prev_htlcs, &next_htlcs, outbound_amount_forwarded_msat)
@@ -62,16 +54,20 @@ impl Ldk {
         None
     }
 
-    /// A failed path teaches the graph and the scorer.
-    fn learn(&self, path: &Path, at: Option<u64>, by_recipient: bool, failure: &PathFailure) {
+    /// A failed path teaches the graph and the scorer. Whatever the destination says, every channel
+    /// on the way has carried it, and a node that does not speak a kind is no worse a node.
+    fn learn(&self, path: &Path, why: &PartFailure, failure: &PathFailure) {
+        if why.hop.is_some_and(|hop| hop as usize == path.hops.len()) {
+            return self.score(|scorer, now| scorer.probe_successful(path, now));
+        }
         if let PathFailure::OnPath { network_update: Some(update) } = failure {
             self.node.graph.handle_network_update(update);
         }
-        match at {
-            Some(scid) => self.score(|scorer, now| scorer.payment_path_failed(path, scid, now)),
-            // The destination refused it: every channel on the way has carried it.
-            None if by_recipient => self.score(|scorer, now| scorer.probe_successful(path, now)),
-            None => {}
+        // Of our own channels the balance is known; what nobody can read teaches nothing.
+        let failed = why.channel.filter(|_| why.hop.is_some()).map(ShortChannelId::to_u64);
+        let mut on_the_way = path.hops.iter().skip(1).map(|hop| hop.short_channel_id);
+        if let Some(channel) = on_the_way.find(|channel| failed == Some(*channel)) {
+            self.score(|scorer, now| scorer.payment_path_failed(path, channel, now));
         }
     }
 
@@ -83,13 +79,6 @@ impl Ldk {
 
 pub(crate) fn preimage(preimage: PaymentPreimage) -> Preimage {
     Preimage::from_bytes(preimage.0)
-}
-
-fn why(reason: Option<PaymentFailureReason>) -> SendFailure {
-    match reason {
-        Some(PaymentFailureReason::RecipientRejected) => SendFailure::RecipientRefused,
-        _ => SendFailure::OnTheWay,
-    }
 }
 
 /// LDK names the amounts of both sides; of an outgoing side that it does not name, the event's

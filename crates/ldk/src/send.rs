@@ -1,154 +1,110 @@
-//! One attempt of an outgoing keysend, and why it could not leave.
+//! One HTLC along one way, as the engine wants it. What becomes of it, LDK's events tell.
 
 use crate::Ldk;
-use crate::convert::{channel_id, ldk_preimage, msat, node_id, public_key};
-use bitcoin::secp256k1::PublicKey;
-use lightning::ln::channel_state::ChannelDetails;
-use lightning::ln::channelmanager::PaymentId;
-use lightning::ln::outbound_payment::{
-    RecipientCustomTlvs, RecipientOnionFields, Retry, RetryableSendFailure,
-};
-use lightning::routing::gossip;
-use lightning::routing::router::{InFlightHtlcs, Path, PaymentParameters, RouteParameters, Router as _};
-use sponte_engine::backend::{BackendEvent, Send, SendFailure, SentPart};
-use sponte_proto::Msat;
+use crate::convert::public_key;
+use crate::onion_fields::onion_fields;
+use crate::sent::SentHtlc;
+use lightning::ln::channelmanager::{PaymentId, RecentPaymentDetails};
+use lightning::ln::outbound_payment::{RecipientOnionFields, RetryableSendFailure};
+use lightning::routing::router::{self, Path, PaymentParameters, RouteParameters};
+use lightning::types::features::{ChannelFeatures, NodeFeatures};
+use lightning::types::payment::PaymentHash;
+use sponte_engine::backend::{BackendEvent, Route, RouteHop, Send, SendFailed};
+use sponte_engine::commit::PartFailure;
+use std::collections::HashSet;
 
 impl Ldk {
-    /// Gives one attempt to LDK. What comes of it follows in the same step.
+    /// Gives an HTLC to LDK, a payment of its own.
     pub(crate) fn send(&mut self, send: &Send) {
-        let attempt = send.attempt;
-        let event = match self.try_send(send) {
-            Ok(parts) => BackendEvent::Dispatched { attempt, parts },
-            Err(why) => BackendEvent::AttemptFailed { attempt, why },
-        };
-        self.events.push(event);
+        if self.try_send(send).is_none() {
+            let failed = SendFailed { part: send.part, why: PartFailure::NEVER_LEFT };
+            self.events.push(BackendEvent::PartFailed(failed));
+        }
     }
 
-    fn try_send(&self, send: &Send) -> Result<Vec<SentPart>, SendFailure> {
-        let destination = public_key(&send.destination).ok_or(SendFailure::BadDestination)?;
-        if destination == self.node.id {
-            return Err(SendFailure::SelfPayment);
-        }
-        self.spendable(send)?;
-        let params = route_parameters(send, destination);
-        let records = send.records.iter().map(|(kind, value)| (kind, value.to_vec())).collect();
-        let records = RecipientCustomTlvs::new(records).map_err(|()| SendFailure::RecordsTooLarge)?;
-        let onion = RecipientOnionFields::spontaneous_empty(send.amount.to_msat()).with_custom_tlvs(records);
-        let id = PaymentId(send.attempt.to_bytes());
-        let preimage = ldk_preimage(&send.preimage);
-        let sent = self.node.manager.send_spontaneous_payment(
-            Some(preimage),
-            onion,
-            id,
-            params.clone(),
-            Retry::Attempts(0),
-        );
-        let given = self.node.router.take_route(id);
-        match (sent, given) {
-            (Ok(_), Some(given)) => {
-                let parts = given.route.paths.iter().zip(given.channels);
-                Ok(parts.map(|(path, channel)| sent_part(path, channel)).collect())
+    /// At start: the HTLCs whose end is still to be told; it may be among what is told next.
+    pub(crate) fn recover_parts(&self) -> Vec<sponte_proto::PaymentId> {
+        let known = self.node.manager.list_recent_payments().into_iter().map(|payment| match payment {
+            RecentPaymentDetails::AwaitingInvoice { payment_id }
+            | RecentPaymentDetails::Pending { payment_id, .. }
+            | RecentPaymentDetails::Fulfilled { payment_id, .. }
+            | RecentPaymentDetails::Abandoned { payment_id, .. } => {
+                sponte_proto::PaymentId::from_bytes(payment_id.0)
             }
-            // LDK accepts a payment only with a route that it asked the router for.
-            (Ok(_), None) => Ok(vec![]),
-            (Err(RetryableSendFailure::OnionPacketSizeExceeded), _) => Err(SendFailure::RecordsTooLarge),
-            (Err(RetryableSendFailure::RouteNotFound), _) => Err(self.why_no_route(destination, params)),
-            // An attempt has an id of its own; a second send of it is a repeated command, and
-            // the first one's end is still to come.
-            (Err(RetryableSendFailure::DuplicatePayment), _) => Ok(vec![]),
-            (Err(RetryableSendFailure::PaymentExpired), _) => {
-                Err(SendFailure::NoRoute { destination_known: true })
+        });
+        let mut parts: HashSet<_> = known.collect();
+        self.interpreter().sent.retain(&parts);
+        parts.extend(self.events.iter().filter_map(|event| match event {
+            BackendEvent::PartSent { part, .. } => Some(*part),
+            BackendEvent::PartFailed(failed) => Some(failed.part),
+            _ => None,
+        }));
+        parts.into_iter().collect()
+    }
+
+    /// `None` if LDK refuses it.
+    fn try_send(&self, send: &Send) -> Option<()> {
+        let sent = &self.interpreter().sent;
+        if sent.is_known(&send.part) {
+            // A repeated command: its end is still to come.
+            return Some(());
+        }
+        let path = path_of(&send.route)?;
+        let fields = onion_fields(&send.payload, send.route.amount())?;
+        let height = self.node.manager.current_best_block().height;
+        let params = route_parameters(&path, &fields, height)?;
+        let route = router::Route { paths: vec![path], route_params: Some(params) };
+        if !sent.insert(send.part, SentHtlc::new(send)) {
+            return None;
+        }
+        let (hash, id) = (PaymentHash(send.hash.to_bytes()), PaymentId(send.part.to_bytes()));
+        let (result, drawn) = self.node.entropy.with_session_key(send.session_key.clone(), || {
+            self.node.manager.send_payment_with_route(route, hash, fields, id)
+        });
+        match result {
+            Ok(()) if drawn.is_one_onion() => Some(()),
+            Ok(()) => {
+                let part = send.part;
+                tracing::error!(%part, ?drawn, "LDK made the onion with another key: what comes back cannot be read");
+                Some(())
+            }
+            Err(why) => {
+                sent.forget(&send.part);
+                // It was sent before, and its end was told, or is going to be.
+                let repeated = matches!(why, RetryableSendFailure::DuplicatePayment);
+                tracing::warn!(part = %send.part, ?why, "LDK does not take an HTLC");
+                repeated.then_some(())
             }
         }
     }
-
-    /// A keysend is one HTLC on one of our channels: refuses what no channel can carry.
-    fn spendable(&self, send: &Send) -> Result<(), SendFailure> {
-        let channels = self.node.manager.list_channels();
-        let largest = |usable: bool| {
-            let limits = channels.iter().filter(|c| c.is_channel_ready && c.is_usable == usable);
-            limits.map(|c| c.next_outbound_htlc_limit_msat.max(offline_limit(c))).max().unwrap_or(0)
-        };
-        let (online, offline) = (largest(true), largest(false));
-        let amount = send.amount.to_msat();
-        if amount <= online {
-            return Ok(());
-        }
-        if amount <= offline {
-            return Err(SendFailure::PeersOffline);
-        }
-        Err(SendFailure::InsufficientBalance { spendable: msat(online.max(offline)) })
-    }
-
-    /// Asks once more without a fee limit, then as if our channels held enough: tells a dear route,
-    /// one too long for the records, and a balance without the fee from no route.
-    fn why_no_route(&self, destination: PublicKey, mut params: RouteParameters) -> SendFailure {
-        let mut channels = self.node.manager.list_usable_channels();
-        let limit = params.max_total_routing_fee_msat.take().unwrap_or(u64::MAX);
-        if let Some(cheapest) = self.cheapest(&params, &channels) {
-            return match cheapest > limit {
-                true => SendFailure::FeeLimitTooLow { cheapest: msat(cheapest) },
-                // Not the fee: LDK looks only for routes that leave the records room.
-                false => SendFailure::RecordsTooLarge,
-            };
-        }
-        if self.away(&destination, params.final_value_msat) {
-            return SendFailure::PeersOffline;
-        }
-        let spendable = channels.iter().map(|c| c.next_outbound_htlc_limit_msat).max().unwrap_or(0);
-        for channel in &mut channels {
-            channel.next_outbound_htlc_limit_msat = Msat::MAX.to_msat();
-        }
-        match self.cheapest(&params, &channels) {
-            Some(_) => SendFailure::InsufficientBalance { spendable: msat(spendable) },
-            None => SendFailure::NoRoute { destination_known: self.knows(&destination) },
-        }
-    }
-
-    /// The fee of the route that the router prefers.
-    fn cheapest(&self, params: &RouteParameters, channels: &[ChannelDetails]) -> Option<u64> {
-        let first_hops: Vec<&ChannelDetails> = channels.iter().collect();
-        let (payer, inflight) = (&self.node.id, InFlightHtlcs::new());
-        let route = self.node.router.find_route(payer, params, Some(&first_hops), inflight);
-        route.ok().map(|route| route.get_total_fees())
-    }
-
-    /// A peer of ours that could be paid directly if it were connected.
-    fn away(&self, peer: &PublicKey, amount_msat: u64) -> bool {
-        let channels = self.node.manager.list_channels_with_counterparty(peer);
-        channels.iter().any(|c| c.is_channel_ready && offline_limit(c) >= amount_msat)
-    }
-
-    fn in_graph(&self, node: &PublicKey) -> bool {
-        self.node.graph.read_only().node(&gossip::NodeId::from_pubkey(node)).is_some()
-    }
-
-    fn knows(&self, node: &PublicKey) -> bool {
-        self.in_graph(node)
-            || self.node.manager.list_channels().iter().any(|c| c.counterparty.node_id == *node)
-    }
 }
 
-fn sent_part(path: &Path, channel: lightning::ln::types::ChannelId) -> SentPart {
-    SentPart {
-        channel: channel_id(channel),
-        amount: msat(path.final_value_msat()),
-        fee: msat(path.fee_msat()),
-        route: path.hops.iter().map(|hop| node_id(&hop.pubkey)).collect(),
-    }
+/// `None` if it goes nowhere, or through something that is no point of the curve.
+fn path_of(route: &Route) -> Option<Path> {
+    let hop = |hop: &RouteHop| {
+        Some(router::RouteHop {
+            pubkey: public_key(&hop.node)?,
+            node_features: NodeFeatures::empty(),
+            short_channel_id: hop.channel.to_u64(),
+            channel_features: ChannelFeatures::empty(),
+            fee_msat: hop.keeps.to_msat(),
+            cltv_expiry_delta: hop.cltv_delta,
+            maybe_announced_channel: hop.announced,
+        })
+    };
+    let hops: Vec<_> = route.hops.iter().map(hop).collect::<Option<_>>()?;
+    (!hops.is_empty()).then_some(Path { hops, blinded_tail: None })
 }
 
-/// What an unconnected channel could send: LDK says nothing while it is not usable.
-fn offline_limit(channel: &ChannelDetails) -> u64 {
-    if channel.is_usable { 0 } else { channel.outbound_capacity_msat }
-}
-
-fn route_parameters(send: &Send, destination: PublicKey) -> RouteParameters {
-    let final_cltv = u32::from(send.final_cltv.to_u16());
-    let mut payee = PaymentParameters::for_keysend(destination, final_cltv, false);
-    payee.max_path_count = 1;
-    payee.previously_failed_channels.clone_from(&send.avoid);
-    let mut params = RouteParameters::from_payment_params_and_value(payee, send.amount.to_msat());
-    params.max_total_routing_fee_msat = Some(send.max_fee.min(Msat::MAX).to_msat());
-    params
+/// Parameters that refuse nothing: without any LDK has a fee limit of its own. `None` if the payload
+/// has no room in an onion.
+fn route_parameters(path: &Path, fields: &RecipientOnionFields, height: u32) -> Option<RouteParameters> {
+    let last = path.hops.last()?;
+    let mut payee = PaymentParameters::from_node_id(last.pubkey, last.cltv_expiry_delta);
+    payee.max_total_cltv_expiry_delta = path.total_cltv_expiry_delta();
+    let mut params = RouteParameters::from_payment_params_and_value(payee, path.final_value_msat());
+    params.max_total_routing_fee_msat = None;
+    // LDK does the same, and then wants the parameters that the route has.
+    params.set_max_path_length(fields, false, height).ok()?;
+    Some(params)
 }

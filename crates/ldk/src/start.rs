@@ -10,6 +10,7 @@ use crate::chain::{ChainError, ChainOptions, ChainSource, SyncedTip};
 use crate::closing::ClosingBook;
 use crate::convert::channel_id;
 use crate::cooperative::CooperativeCloses;
+use crate::entropy::Entropy;
 use crate::gossip::Gossip;
 use crate::handler::Handler;
 use crate::htlcs::Htlcs;
@@ -19,17 +20,17 @@ use crate::log::Log;
 use crate::peers::PeerBook;
 use crate::persist::{MONITOR, Persister, STATE, SWEEPER, SweeperStore, UPDATE};
 use crate::recovery::Recovery;
-use crate::router::Router;
 use crate::seed::Seed;
+use crate::sent::SentHtlcs;
 use crate::step::MANAGER;
 use crate::ticks::{GRAPH, SCORER, Ticks};
-use crate::translate::self_test;
 use crate::types::{
     ChainMonitor, ChannelManager, ChannelMonitor, Graph, MessageRouter, NetworkSync, PathFinder, PeerManager,
     Scorer, Sweeper,
 };
 use crate::wallet::{self, Wallet};
 use crate::{Config, Later, Ldk, Parts, Wake};
+use crate::{onion_fields, translate};
 use bitcoin::block::Header;
 use lightning::chain::channelmonitor::ChannelMonitorUpdate;
 use lightning::chain::transaction::TransactionData;
@@ -78,7 +79,7 @@ pub enum StartError {
     /// An address to announce.
     #[error("cannot announce `{0}`: write it as host:port")]
     Announce(String),
-    /// LDK is not the one that translation was written for.
+    /// LDK is not the one that translation and sending were written for.
     #[error(
         "LDK does not read or write {0} as this version of sponte expects: its formats have changed, and payments could be lost; run a sponte that was built with the LDK that it names"
     )]
@@ -104,7 +105,7 @@ pub fn node_id_of(seed: &Seed) -> sponte_proto::NodeId {
 pub struct Stored(BTreeMap<&'static str, Vec<(String, Vec<u8>)>>);
 
 /// Every namespace that the node writes.
-const NAMESPACES: [&str; 9] = [
+const NAMESPACES: [&str; 10] = [
     STATE,
     MONITOR,
     UPDATE,
@@ -113,6 +114,7 @@ const NAMESPACES: [&str; 9] = [
     ClosingBook::NAMESPACE,
     CooperativeCloses::NAMESPACE,
     Htlcs::NAMESPACE,
+    SentHtlcs::NAMESPACE,
     wallet::NAMESPACE,
 ];
 
@@ -140,12 +142,13 @@ struct Bench {
     config: Config,
     chain: ChainSource,
     keys: Arc<KeysManager>,
+    entropy: Arc<Entropy>,
     persister: Arc<Persister>,
     log: Arc<Log>,
     wallet: Arc<Wallet>,
     graph: Arc<Graph>,
     scorer: Arc<RwLock<Scorer>>,
-    router: Arc<Router>,
+    router: Arc<PathFinder>,
     monitor: Arc<ChainMonitor>,
 }
 
@@ -163,7 +166,7 @@ impl Ldk {
         waker: Wake,
     ) -> Result<Ldk, StartError> {
         let _context = runtime.enter();
-        self_test().map_err(StartError::Translation)?;
+        translate::self_test().and_then(|()| onion_fields::self_test()).map_err(StartError::Translation)?;
         let listener = bind(&config)?;
         let announce = announced(&config)?;
         let chain = connect(&config)?;
@@ -174,6 +177,8 @@ impl Ldk {
         let cooperative = CooperativeCloses::load(&stored.take(CooperativeCloses::NAMESPACE))
             .map_err(|key| unreadable("cooperative close", key))?;
         let htlcs = Htlcs::load(&stored.take(Htlcs::NAMESPACE)).map_err(|key| unreadable("HTLC", key))?;
+        let sent = SentHtlcs::load(&stored.take(SentHtlcs::NAMESPACE))
+            .map_err(|key| unreadable("sent HTLC", key))?;
         let state: HashMap<String, Vec<u8>> = stored.take(STATE).into_iter().collect();
         let coins = stored.take(wallet::NAMESPACE);
         let bench = Bench::new(config, chain, seed, coins, &state, &tip)?;
@@ -185,7 +190,7 @@ impl Ldk {
         let fundings = fundings(&monitors);
         bench.load_monitors(monitors)?;
         bench.free_lost_fundings(&fundings);
-        let interpreter = Interpreter::new(seed.node_secret(), bench.keys.clone(), htlcs);
+        let interpreter = Interpreter::new(seed.node_secret(), bench.keys.clone(), htlcs, sent);
         let (node, chain_source, config) = bench.parts(manager, sweeper, interpreter);
         Ok(Ldk {
             events: vec![],
@@ -359,13 +364,14 @@ impl Bench {
         Ok(Bench {
             config,
             chain,
+            entropy: Arc::new(Entropy::new(keys.clone())),
             keys,
             persister,
             log,
             wallet: Arc::new(wallet),
             graph,
             scorer,
-            router: Arc::new(Router::new(finder)),
+            router: Arc::new(finder),
             monitor: Arc::new(monitor),
         })
     }
@@ -430,7 +436,7 @@ impl Bench {
                 self.router.clone(),
                 messages,
                 self.log.clone(),
-                self.keys.clone(),
+                self.entropy.clone(),
                 self.keys.clone(),
                 self.keys.clone(),
                 config,
@@ -439,7 +445,7 @@ impl Bench {
             )));
         };
         let args = ChannelManagerReadArgs::new(
-            self.keys.clone(),
+            self.entropy.clone(),
             self.keys.clone(),
             self.keys.clone(),
             fees,
@@ -568,6 +574,7 @@ impl Bench {
             broadcaster: self.chain.broadcaster(),
             fees: self.chain.fees(),
             keys: self.keys,
+            entropy: self.entropy,
             monitor: self.monitor,
             graph: self.graph,
             scorer: self.scorer,

@@ -8,13 +8,12 @@ use crate::{Ldk, Uncommitted};
 use bitcoin::FeeRate;
 use lightning::chain::Listen;
 use lightning::events::{Event, EventsProvider, ReplayEvent};
-use lightning::ln::channelmanager::RecentPaymentDetails;
 use lightning::util::ser::Writeable;
 use sponte_engine::backend::{
     Admin, Backend, BackendEvent, CoinsSent, Command, Recovered, Refusal, RefusalKind, Sealed, SendCoins,
     WalletTxState,
 };
-use sponte_proto::{BlockHeight, PaymentId};
+use sponte_proto::BlockHeight;
 use std::cell::RefCell;
 
 /// The channel manager, by name in the state's namespace.
@@ -52,6 +51,7 @@ impl Backend for Ldk {
 
     fn execute(&mut self, command: Command) {
         match command {
+            Command::Route(request) => self.route(&request),
             Command::Send(send) => self.send(&send),
             Command::Claim(hash, preimage) => {
                 self.waiting.remove(&hash);
@@ -83,24 +83,16 @@ impl Backend for Ldk {
             Admin::Peers(reply) => reply(Ok(self.peer_list())),
             Admin::Balance(reply) => reply(Ok(self.wallet_balance())),
             Admin::AmpInvoice(request, reply) => reply(self.sign_amp_invoice(&request)),
+            Admin::ReadInvoice(text, reply) => reply(self.read_invoice(&text)),
         }
     }
 
     fn recovered(&mut self) -> Result<Recovered, Refusal> {
         // What may pass is waited for inside: this is what needs a person.
         self.catch_up_manager().map_err(|error| Refusal::new(RefusalKind::Unavailable, error.to_string()))?;
-        let attempts = self.node.manager.list_recent_payments().into_iter().map(|payment| match payment {
-            RecentPaymentDetails::AwaitingInvoice { payment_id }
-            | RecentPaymentDetails::Pending { payment_id, .. }
-            | RecentPaymentDetails::Fulfilled { payment_id, .. }
-            | RecentPaymentDetails::Abandoned { payment_id, .. } => PaymentId::from_bytes(payment_id.0),
-        });
-        let attempts = attempts.collect();
-        Ok(Recovered {
-            attempts,
-            inbound: self.recover_incoming().into_iter().collect(),
-            height: self.height(),
-        })
+        let inbound = self.recover_incoming().into_iter().collect();
+        let parts = self.recover_parts();
+        Ok(Recovered { parts, inbound, height: self.height() })
     }
 
     fn seal(&mut self) -> Option<Sealed> {
@@ -181,7 +173,7 @@ impl Ldk {
             self.node.persister.put(STATE, MANAGER, self.node.manager.encode());
             drop(no_new_monitor);
             // Of every HTLC that this manager knows.
-            self.node.persister.write(|batch| self.interpreter().htlcs.write(batch));
+            self.node.persister.write(|batch| self.interpreter().write(batch));
             self.node.monitor.flush(updates, &self.node.log);
         }
     }

@@ -20,6 +20,7 @@ pub(crate) struct Ticks {
     channels: Tick,
     claims: Tick,
     announcement: Tick,
+    announce_again: Vec<Instant>,
     coins: Tick,
     stale: Tick,
     usable: Tick,
@@ -64,6 +65,7 @@ impl Ticks {
             channels: Tick::every(60),
             claims: Tick::every(30),
             announcement: Tick::every(3600),
+            announce_again: vec![],
             coins: Tick::every(3600),
             stale: Tick::every(3600),
             usable: Tick::every(1),
@@ -71,6 +73,19 @@ impl Ticks {
             htlcs: Tick::every(10),
             gossip: GossipClock::new(),
         }
+    }
+
+    /// Whoever hears of a node before its channel forgets it (BOLT 7), and a new channel is announced
+    /// some moments after the block that lets it: so it is told again a few times.
+    fn announce_again(&mut self) {
+        let now = Instant::now();
+        self.announce_again = [2, 10, 60].map(|seconds| now + Duration::from_secs(seconds)).to_vec();
+    }
+
+    fn again_due(&mut self) -> bool {
+        let (now, before) = (Instant::now(), self.announce_again.len());
+        self.announce_again.retain(|at| *at > now);
+        self.announce_again.len() < before
     }
 }
 
@@ -136,7 +151,10 @@ impl Ldk {
         if self.ticks.coins.due() {
             self.rebroadcast_wallet();
         }
-        if self.ticks.announcement.due() || std::mem::take(&mut self.announce_due) {
+        if std::mem::take(&mut self.announce_due) {
+            self.ticks.announce_again();
+            self.announce();
+        } else if self.ticks.announcement.due() | self.ticks.again_due() {
             self.announce();
         }
         if self.ticks.stale.due() {

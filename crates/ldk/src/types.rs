@@ -1,11 +1,11 @@
 //! The concrete types of this node's LDK. Nothing is generic above this file.
 
 use crate::chain::{Broadcaster, Fees};
+use crate::entropy::Entropy;
 use crate::gossip::Gossip;
 use crate::handler::Handler;
 use crate::log::Log;
 use crate::persist::{Persister, SweeperStore};
-use crate::router::Router;
 use crate::wallet::Wallet;
 use lightning::chain::{self, Filter};
 use lightning::events::bump_transaction::sync::BumpTransactionEventHandlerSync;
@@ -51,11 +51,11 @@ pub(crate) type MessageRouter = DefaultMessageRouter<Arc<Graph>, Arc<Log>, Arc<K
 pub(crate) type ChannelManager = lightning::ln::channelmanager::ChannelManager<
     Arc<ChainMonitor>,
     Arc<Broadcaster>,
-    Arc<KeysManager>,
+    Arc<Entropy>,
     Arc<KeysManager>,
     Arc<KeysManager>,
     Arc<Fees>,
-    Arc<Router>,
+    Arc<PathFinder>,
     Arc<MessageRouter>,
     Arc<Log>,
 >;

@@ -2,10 +2,9 @@
 
 use crate::answers::Caller;
 use crate::blocking::blocking;
-use crate::error::{AdminError, PayError, WaitError};
+use crate::error::{AdminError, WaitError};
 use crate::message::Message;
 use crate::waiters::Waiters;
-use sponte_engine::PayRequest;
 use sponte_engine::backend::{Admin, Reply};
 use sponte_engine::commit::PaymentRow;
 use sponte_proto::PaymentId;
@@ -39,17 +38,6 @@ impl Handle {
     ) -> Handle {
         let (requests, audits) = (Arc::new(Semaphore::new(REQUESTS)), Arc::new(Semaphore::new(1)));
         Handle { messages, requests, audits, ledger, commits, waiters }
-    }
-
-    /// Begins a payment, or finds the one that its key stands for, whatever became of it.
-    ///
-    /// # Errors
-    /// See [`PayError`]. After [`PayError::Stopped`] the payment may or may not have begun; the
-    /// same key tells.
-    pub async fn pay(&self, request: PayRequest) -> Result<PaymentId, PayError> {
-        let (caller, answer) = Caller::new(self.permit().ok_or(PayError::Busy)?);
-        self.messages.send(Message::Pay(request, caller)).map_err(|_| PayError::Stopped)?;
-        Ok(answer.await.map_err(|_| PayError::Stopped)??)
     }
 
     /// Asks something of the backend: `make` puts the reply that it is given into the request.

@@ -26,8 +26,10 @@ mod handle;
 mod lookup;
 mod message;
 mod node;
+mod paying;
 mod reading;
 mod receiving;
+mod rows;
 mod step;
 mod waiters;
 mod waker;
@@ -38,5 +40,5 @@ pub use error::{AdminError, Fatal, PayError, ReceiveError, StartError, WaitError
 pub use handle::Handle;
 pub use node::{Node, spawn};
 pub use receiving::NewAmpInvoice;
-pub use sponte_engine::PayRequest as PaymentRequest;
+pub use sponte_engine::{PayRequest as PaymentRequest, Quoted};
 pub use waker::Waker;

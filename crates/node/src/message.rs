@@ -1,6 +1,7 @@
 //! What comes to the loop.
 
 use crate::answers::{Answers, Caller};
+use crate::paying::{PayAnswer, QuoteAnswer};
 use crate::receiving::{Answer, Asked};
 use sponte_engine::backend::Admin;
 use sponte_engine::{PayRequest, Receive};
@@ -13,7 +14,11 @@ pub(crate) enum Message {
     /// The backend has work.
     Wake,
     /// A caller wants to pay.
-    Pay(PayRequest, Caller<Result<PaymentId, sponte_engine::PayError>>),
+    Pay(Box<PayRequest>, Caller<PayAnswer>),
+    /// A caller wants to know what a payment would cost.
+    Quote(Box<PayRequest>, Caller<QuoteAnswer>),
+    /// A caller wants no further attempt of a payment.
+    Cancel(PaymentId, Caller<PayAnswer>),
     /// Somebody asks about payments to us.
     Ask(Asked, Caller<Answer>),
     /// Somebody asks what is taken and held, and whether that was set at run time.

@@ -6,13 +6,14 @@ use crate::error::{Fatal, ReceiveError};
 use crate::flights::{Flight, Flights};
 use crate::lookup;
 use crate::message::Message;
+use crate::paying::{PayAnswer, QuoteAnswer};
 use crate::receiving::Answer;
 use crate::waiters::Ends;
 use crate::waker::Waker;
 use sponte_engine::backend::{Backend, BackendEvent};
 use sponte_engine::commit::Transaction;
-use sponte_engine::{Engine, Fact, Input, Output, PayRequest, Ticket};
-use sponte_proto::{PaymentId, Timestamp};
+use sponte_engine::{Engine, Fact, Input, Output, Ticket};
+use sponte_proto::Timestamp;
 use sponte_store::{Commit, Ledger, StoreError, Writer};
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
@@ -23,10 +24,9 @@ use tokio::sync::watch;
 /// step does beyond that goes into the transaction of a later one.
 const FLIGHTS: usize = 16;
 
-/// A step takes no more messages than this, so that a flood of requests cannot put off a commit.
-const MESSAGES: usize = 1_024;
-
-type PayAnswer = Result<PaymentId, sponte_engine::PayError>;
+/// A step takes no more messages than this, so that a flood of requests cannot put off a commit: each
+/// payment looks for routes.
+const MESSAGES: usize = 128;
 
 /// What the loop is made of, all but the backend and the engine.
 pub(crate) struct Doors {
@@ -41,11 +41,12 @@ pub(crate) struct Doors {
 
 pub(crate) struct Loop<B> {
     backend: B,
-    engine: Engine,
+    pub(crate) engine: Engine,
     pub(crate) doors: Doors,
     pub(crate) flights: Flights,
     answers: Answers,
-    callers: BTreeMap<Ticket, Caller<PayAnswer>>,
+    pub(crate) callers: BTreeMap<Ticket, Caller<PayAnswer>>,
+    pub(crate) quoters: BTreeMap<Ticket, Caller<QuoteAnswer>>,
     pub(crate) askers: BTreeMap<Ticket, Caller<Answer>>,
     tickets: u64,
     submitted: u64,
@@ -62,6 +63,7 @@ impl<B: Backend> Loop<B> {
             flights: Flights::default(),
             answers: Answers::default(),
             callers: BTreeMap::new(),
+            quoters: BTreeMap::new(),
             askers: BTreeMap::new(),
             tickets: 0,
             submitted: 0,
@@ -116,9 +118,16 @@ impl<B: Backend> Loop<B> {
             Message::Wake => {}
             Message::Committed(number, result) => self.committed(number, result)?,
             // Whoever asks a node that stops is told so by the drop of the request.
-            Message::Pay(..) | Message::Ask(..) | Message::Policy(_) | Message::Admin(_) if self.stopping => {
-            }
+            Message::Pay(..)
+            | Message::Quote(..)
+            | Message::Cancel(..)
+            | Message::Ask(..)
+            | Message::Policy(_)
+            | Message::Admin(_)
+                if self.stopping => {}
             Message::Pay(request, caller) => self.pay(request, caller)?,
+            Message::Quote(request, caller) => self.quote(request, caller),
+            Message::Cancel(id, caller) => self.cancel(id, caller)?,
             Message::Ask(asked, caller) => self.ask(asked, caller)?,
             Message::Policy(caller) => {
                 let (receive, replaced) = self.engine.receive();
@@ -131,15 +140,6 @@ impl<B: Backend> Loop<B> {
                 self.backend.stop();
             }
         }
-        Ok(())
-    }
-
-    fn pay(&mut self, request: PayRequest, caller: Caller<PayAnswer>) -> Result<(), Fatal> {
-        let id = self.engine.payment_id(&request.key);
-        let known = lookup::payment(&self.doors.ledger, &self.flights, id).map_err(Fatal::Ledger)?;
-        let ticket = self.ticket();
-        self.callers.insert(ticket, caller);
-        self.handle(Input::Pay(request, ticket, known.map(Box::new)));
         Ok(())
     }
 
@@ -190,7 +190,7 @@ impl<B: Backend> Loop<B> {
         self.engine.handle_input(input, clock::now());
         while let Some(output) = self.engine.poll_output() {
             match output {
-                Output::Persist(changes) => self.flights.current.extend(*changes),
+                Output::Persist(changes) => self.flights.current.add(*changes),
                 Output::Backend(command) => {
                     tracing::debug!(?command, "engine");
                     self.backend.execute(command);
@@ -199,6 +199,11 @@ impl<B: Backend> Loop<B> {
                 Output::Reply(ticket, answer) => {
                     if let Some(caller) = self.callers.remove(&ticket) {
                         self.answers.push(caller.answer(answer));
+                    }
+                }
+                Output::Quote(ticket, answer) => {
+                    if let Some(quoter) = self.quoters.remove(&ticket) {
+                        self.answers.push(quoter.answer(answer));
                     }
                 }
                 Output::Answer(ticket, answer) => {
@@ -221,9 +226,9 @@ impl<B: Backend> Loop<B> {
             return;
         }
         let sealed = self.backend.seal();
-        let changes = std::mem::take(&mut self.flights.current);
+        let rows = std::mem::take(&mut self.flights.current);
         let answers = self.answers.take();
-        if changes.is_empty() && sealed.is_none() {
+        if rows.changes().is_empty() && sealed.is_none() {
             match self.flights.queue.back_mut() {
                 Some(last) => last.answers.extend(answers),
                 None => answers.into_iter().for_each(|answer| answer()),
@@ -233,8 +238,8 @@ impl<B: Backend> Loop<B> {
         self.submitted += 1;
         let number = self.submitted;
         let (sealed, kv) = sealed.map(|sealed| (sealed.number, sealed.kv)).unzip();
-        let transaction = Transaction { changes: changes.clone(), kv: kv.unwrap_or_default() };
-        self.flights.queue.push_back(Flight { number, sealed, changes, answers });
+        let transaction = Transaction { changes: rows.changes().clone(), kv: kv.unwrap_or_default() };
+        self.flights.queue.push_back(Flight { number, sealed, rows, answers });
         let messages = self.doors.messages.clone();
         let told = move |result| drop(messages.send(Message::Committed(number, result)));
         self.doors.writer.submit(transaction, Box::new(told));
@@ -249,9 +254,10 @@ impl<B: Backend> Loop<B> {
             self.backend.committed(sealed);
         }
         flight.answers.into_iter().for_each(|answer| answer());
-        if !flight.changes.is_empty() {
+        let changes = flight.rows.changes();
+        if !changes.is_empty() {
             self.doors.commits.send_replace(number);
-            self.doors.ends.wake(&flight.changes);
+            self.doors.ends.wake(changes);
         }
         Ok(())
     }

@@ -91,7 +91,7 @@ impl Drop for Waiter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sponte_engine::commit::{Direction, Kind, Receipt, State};
+    use sponte_engine::commit::{Direction, Kind, Plan, Receipt, State};
     use sponte_proto::{Msat, Records, Timestamp};
     use tokio::sync::oneshot::error::TryRecvError;
 
@@ -120,6 +120,7 @@ mod tests {
             created_at: Timestamp::default(),
             updated_at: Timestamp::default(),
             receipt: Receipt::default(),
+            plan: Plan::default(),
         };
         ChangeSet { payments: vec![row], ..ChangeSet::default() }
     }

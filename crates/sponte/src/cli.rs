@@ -40,7 +40,8 @@ pub enum Command {
     Chain(commands::chain::ChainArgs),
     /// Show the node as it stands, and what its owner should know
     Info,
-    Pay(commands::pay::PayArgs),
+    Pay(Box<commands::pay::PayArgs>),
+    PayInvoice(Box<commands::pay_invoice::PayInvoiceArgs>),
     Payments(commands::payments::PaymentsArgs),
     Receive(commands::receive::ReceiveArgs),
     Held(commands::held::HeldArgs),

@@ -14,8 +14,12 @@ mod logging;
 mod network;
 mod node_start;
 mod output;
+mod pay_options;
 mod pay_progress;
+mod pay_values;
+mod paying;
 mod payment_view;
+mod quote_view;
 mod receive_settings;
 mod record_names;
 mod seed;
@@ -64,7 +68,8 @@ fn dispatch(cli: Cli, output: Output) -> CommandResult {
         Command::Run(args) => live(commands::run::execute(context, *args)),
         Command::Init(args) => commands::init::execute(&context, &args),
         Command::Info => wait_for(commands::info::execute(&context)),
-        Command::Pay(args) => wait_for(commands::pay::execute(&context, args)),
+        Command::Pay(args) => wait_for(commands::pay::execute(&context, *args)),
+        Command::PayInvoice(args) => wait_for(commands::pay_invoice::execute(&context, *args)),
         Command::Payments(args) => wait_for(commands::payments::execute(&context, args)),
         Command::Receive(args) => wait_for(commands::receive::execute(&context, args)),
         Command::Held(args) => wait_for(commands::held::execute(&context, args)),

@@ -117,6 +117,9 @@ fn pays_with_records(alice: &Node, bob: &Node) {
     }
     let tree = alice.run(&["payments", "show", "--key", "coffee"]).well();
     assert!(tree.contains("attempt 1 settled") && tree.contains(&bob.id), "{tree}");
+    assert!(tree.contains("why keysend: one path carries the amount"), "{tree}");
+    let quote = alice.run(&["pay", &bob.id, "50sat", "--dry-run"]).well();
+    assert!(quote.starts_with("would pay 50 sat by keysend\n") && quote.contains(&bob.id), "{quote}");
     for unknown in [&["--key", "tea"][..], &[&"0".repeat(64)]] {
         let line = alice.run(&[&["payments", "show"], unknown].concat()).failed(4);
         assert!(line.contains("`sponte payments list --dir "), "{line}");
@@ -140,7 +143,11 @@ fn says_why_it_does_not_pay(alice: &Node, bob: &Node) {
     let stranger = "02eec7245d6b7d2ccb30380bfbe2a3648cd7a942653f5aa340edcea1f283686619";
     for (args, code, said) in [
         (&["pay", &bob.id, "0sat", "--id", "none"][..], 2, "zero"),
-        (&["pay", &alice.id, "5sat", "--id", "self"], 2, "this node"),
+        (&["pay", &alice.id, "5sat", "--id", "self"], 20, "this node"),
+        (&["pay", stranger, "5sat", "--dry-run"], 20, "public graph"),
+        (&["pay-invoice", "soup"], 2, "no invoice"),
+        (&["payments", "cancel", "--key", "coffee"], 5, "settled already"),
+        (&["payments", "cancel", &"0".repeat(64)], 4, "no payment has this id"),
         (&["pay", stranger, "5sat", "--id", "stranger"], 20, "public graph"),
         (&["pay", &bob.id, "20000000btc", "--id", "all"], 20, "channels can send"),
         (&["peer", "disconnect", stranger], 4, "no such peer"),

@@ -2,6 +2,7 @@
 
 use crate::books::Books;
 use crate::codec::Col;
+use crate::columns::{attempts, parts, payments};
 use crate::error::StoreError;
 use rusqlite::{Connection, params};
 use sponte_engine::commit::{
@@ -74,27 +75,8 @@ fn kv_entry(conn: &Connection, entry: &KvEntry) -> Result<(), StoreError> {
 
 fn payment(conn: &Connection, row: &PaymentRow) -> Result<(), StoreError> {
     let (failure_code, failure_message) = failure(&row.failure);
-    conn.prepare_cached(
-        "INSERT INTO payments (
-            id, direction, kind, state, key, destination, amount_msat, fee_msat, max_fee_msat, hash,
-            preimage, records, failure_code, failure_message, deadline_ms, attempts, max_attempts,
-            created_at_ms, updated_at_ms, payment_addr, set_id, root, sender, deadline_height
-         ) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,
-            ?20, ?21, ?22, ?23, ?24)
-         ON CONFLICT (id) DO UPDATE SET
-            direction = excluded.direction, kind = excluded.kind, state = excluded.state,
-            key = excluded.key, destination = excluded.destination,
-            amount_msat = excluded.amount_msat, fee_msat = excluded.fee_msat,
-            max_fee_msat = excluded.max_fee_msat, hash = excluded.hash,
-            preimage = excluded.preimage, records = excluded.records,
-            failure_code = excluded.failure_code, failure_message = excluded.failure_message,
-            deadline_ms = excluded.deadline_ms, attempts = excluded.attempts,
-            max_attempts = excluded.max_attempts, created_at_ms = excluded.created_at_ms,
-            updated_at_ms = excluded.updated_at_ms, payment_addr = excluded.payment_addr,
-            set_id = excluded.set_id, root = excluded.root, sender = excluded.sender,
-            deadline_height = excluded.deadline_height",
-    )?
-    .execute(params![
+    let invoice = row.plan.invoice.as_deref();
+    conn.prepare_cached(payments::UPSERT)?.execute(params![
         Col(row.id),
         Col(row.direction),
         Col(row.kind),
@@ -119,28 +101,31 @@ fn payment(conn: &Connection, row: &PaymentRow) -> Result<(), StoreError> {
         row.receipt.root.as_ref().map(Col),
         row.receipt.sender.map(Col),
         row.receipt.deadline_height.map(Col),
+        row.plan.asked.map(Col),
+        row.plan.fall_back,
+        row.plan.max_parts,
+        Col(row.plan.final_cltv),
+        Col(row.plan.hints.as_slice()),
+        invoice.map(|invoice| &invoice.text),
+        invoice.and_then(|invoice| invoice.hash).map(Col),
+        invoice.map(|invoice| Col(&invoice.payment_addr)),
+        invoice.and_then(|invoice| invoice.metadata.as_ref()),
+        row.plan.tries,
+        row.plan.canceled,
+        row.plan.reason,
     ])?;
     Ok(())
 }
 
 fn attempt(conn: &Connection, row: &AttemptRow) -> Result<(), StoreError> {
     let (failure_code, failure_message) = failure(&row.failure);
-    conn.prepare_cached(
-        "INSERT INTO attempts (
-            id, payment, number, hash, state, fee_msat, failure_code, failure_message, created_at_ms,
-            updated_at_ms
-         ) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
-         ON CONFLICT (id) DO UPDATE SET
-            payment = excluded.payment, number = excluded.number, hash = excluded.hash,
-            state = excluded.state, fee_msat = excluded.fee_msat,
-            failure_code = excluded.failure_code, failure_message = excluded.failure_message,
-            created_at_ms = excluded.created_at_ms, updated_at_ms = excluded.updated_at_ms",
-    )?
-    .execute(params![
+    conn.prepare_cached(attempts::UPSERT)?.execute(params![
         Col(row.id),
         Col(row.payment),
         row.number,
-        Col(row.hash),
+        Col(row.kind),
+        row.hash.map(Col),
+        row.set_id.map(Col),
         Col(row.state),
         Col(row.fee),
         failure_code,
@@ -152,18 +137,8 @@ fn attempt(conn: &Connection, row: &AttemptRow) -> Result<(), StoreError> {
 }
 
 fn part(conn: &Connection, row: &PartRow) -> Result<(), StoreError> {
-    conn.prepare_cached(
-        "INSERT INTO parts (
-            payment, attempt, number, channel, amount_msat, fee_msat, state, route, claim, hash, preimage,
-            expiry
-         ) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
-         ON CONFLICT (payment, attempt, number) DO UPDATE SET
-            channel = excluded.channel, amount_msat = excluded.amount_msat,
-            fee_msat = excluded.fee_msat, state = excluded.state, route = excluded.route,
-            claim = excluded.claim, hash = excluded.hash, preimage = excluded.preimage,
-            expiry = excluded.expiry",
-    )?
-    .execute((
+    let failure = row.sent.failure;
+    conn.prepare_cached(parts::UPSERT)?.execute(params![
         Col(row.payment),
         row.attempt,
         row.number,
@@ -176,7 +151,12 @@ fn part(conn: &Connection, row: &PartRow) -> Result<(), StoreError> {
         row.claim.hash.map(Col),
         row.claim.preimage.clone().map(Col),
         row.claim.expiry.map(Col),
-    ))?;
+        row.sent.share.as_ref().map(Col),
+        failure.is_some(),
+        failure.and_then(|failure| failure.hop),
+        failure.and_then(|failure| failure.code).map(Col),
+        failure.and_then(|failure| failure.channel).map(Col),
+    ])?;
     Ok(())
 }
 

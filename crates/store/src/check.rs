@@ -10,7 +10,7 @@ type Step = fn(&Connection, &mut Vec<String>) -> Result<(), StoreError>;
 
 /// Each deviation, one line.
 pub(crate) fn run(conn: &Connection) -> Result<Vec<String>, StoreError> {
-    let steps: [(&str, Step); 9] = [
+    let steps: [(&str, Step); 12] = [
         ("pages", pages),
         ("references", references),
         ("accounts", accounts),
@@ -20,6 +20,9 @@ pub(crate) fn run(conn: &Connection) -> Result<Vec<String>, StoreError> {
         ("parts", parts),
         ("canceled payments", canceled_payments),
         ("waiting parts", waiting_parts),
+        ("pending attempts", pending_attempts),
+        ("pending parts", pending_parts),
+        ("ids of sent parts", ids_of_sent_parts),
     ];
     let mut deviations = vec![];
     for (what, step) in steps {
@@ -182,6 +185,44 @@ fn waiting_parts(conn: &Connection, deviations: &mut Vec<String>) -> Result<(), 
     collect(conn, sql, deviations, |row| {
         let claim = hex(row.get_ref(1)?.as_blob()?);
         Ok(Some(format!("payment {}: its part {claim} still waits for its set", id(row)?)))
+    })
+}
+
+/// A start reads the attempts of payments that have not ended, and no others.
+fn pending_attempts(conn: &Connection, deviations: &mut Vec<String>) -> Result<(), StoreError> {
+    let sql = "SELECT p.id, p.state, a.number FROM attempts a CROSS JOIN payments p ON p.id = a.payment
+               WHERE a.state = 'pending' AND p.state NOT IN ('pending', 'held')";
+    collect(conn, sql, deviations, |row| {
+        let (state, number): (String, u32) = (row.get(1)?, row.get(2)?);
+        Ok(Some(format!("payment {}: {state}, but its attempt {number} is pending", id(row)?)))
+    })
+}
+
+/// It reads the parts of attempts that have not ended, and no others.
+fn pending_parts(conn: &Connection, deviations: &mut Vec<String>) -> Result<(), StoreError> {
+    let sql = "SELECT a.payment, a.number, a.state, x.number FROM parts x
+               CROSS JOIN attempts a ON a.payment = x.payment AND a.number = x.attempt
+               WHERE x.state = 'pending' AND a.state <> 'pending'";
+    collect(conn, sql, deviations, |row| {
+        let (attempt, state, number): (u32, String, u32) = (row.get(1)?, row.get(2)?, row.get(3)?);
+        let payment = id(row)?;
+        Ok(Some(format!("payment {payment}: attempt {attempt} {state}, but its part {number} is pending")))
+    })
+}
+
+/// The end of a part is told by its id alone.
+fn ids_of_sent_parts(conn: &Connection, deviations: &mut Vec<String>) -> Result<(), StoreError> {
+    // HTLCs to us may share an id. The inner query reads the index alone, and leaves few.
+    let sql = "SELECT p.id, x.claim, count(*)
+               FROM (SELECT claim FROM parts INDEXED BY parts_claim
+                     WHERE claim IS NOT NULL GROUP BY claim HAVING count(*) > 1) AS shared
+               CROSS JOIN parts x INDEXED BY parts_claim ON x.claim = shared.claim
+               CROSS JOIN payments p ON p.id = x.payment
+               WHERE p.direction = 'out' GROUP BY x.claim HAVING count(*) > 1";
+    collect(conn, sql, deviations, |row| {
+        let claim = hex(row.get_ref(1)?.as_blob()?);
+        let count: u64 = row.get(2)?;
+        Ok(Some(format!("payment {}: {count} parts were sent under the id {claim}", id(row)?)))
     })
 }
 

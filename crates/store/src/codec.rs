@@ -4,9 +4,10 @@ use rusqlite::ToSql;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, Value, ValueRef};
 use sponte_engine::commit::{Account, Direction, Failure, InvoiceState, Kind, Reason, State, TransferState};
 use sponte_proto::amp::{Root, SetId, Share};
+use sponte_proto::failure::FailureCode;
 use sponte_proto::{
-    BlockHeight, ChannelId, CltvExpiry, Msat, NodeId, PaymentHash, PaymentId, PaymentSecret, Preimage,
-    Records, Timestamp,
+    BlockHeight, ChannelId, CltvExpiry, CltvExpiryDelta, Msat, NodeId, PaymentHash, PaymentId, PaymentSecret,
+    Preimage, Records, ShortChannelId, Timestamp,
 };
 
 /// A value on its way into or out of a column.
@@ -58,22 +59,35 @@ macro_rules! secrets {
 }
 secrets!(PaymentSecret, Root, Share);
 
-macro_rules! blocks {
-    ($($name:ident),+) => {$(
+macro_rules! numbers {
+    ($($name:ident: $int:ty = $to:ident),+) => {$(
         impl ToSql for Col<$name> {
             fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-                Ok(ToSqlOutput::Owned(Value::Integer(self.0.to_u32().into())))
+                Ok(ToSqlOutput::Owned(Value::Integer(self.0.$to().into())))
             }
         }
 
         impl FromSql for Col<$name> {
             fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-                u32::column_result(value).map(|blocks| Col($name::new(blocks)))
+                <$int>::column_result(value).map(|number| Col($name::new(number)))
             }
         }
     )+};
 }
-blocks!(BlockHeight, CltvExpiry);
+numbers!(BlockHeight: u32 = to_u32, CltvExpiry: u32 = to_u32);
+numbers!(CltvExpiryDelta: u16 = to_u16, FailureCode: u16 = to_u16);
+
+impl ToSql for Col<ShortChannelId> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.0.to_bytes().to_vec().into())
+    }
+}
+
+impl FromSql for Col<ShortChannelId> {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        <[u8; 8]>::column_result(value).map(|bytes| Col(ShortChannelId::from_bytes(bytes)))
+    }
+}
 
 impl ToSql for Col<NodeId> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
@@ -252,6 +266,16 @@ mod tests {
         }
 
         #[test]
+        fn codes_and_short_channel_ids_round_trip(code: u16, number: u64) {
+            let code = Col(FailureCode::new(code));
+            prop_assert_eq!(read(&written(&code)), Ok(code));
+            let delta = Col(CltvExpiryDelta::new(code.0.to_u16()));
+            prop_assert_eq!(read(&written(&delta)), Ok(delta));
+            let channel = Col(ShortChannelId::new(number));
+            prop_assert_eq!(read(&written(&channel)), Ok(channel));
+        }
+
+        #[test]
         fn records_round_trip(pairs: Vec<(u64, Vec<u8>)>) {
             let records = Records::from_received(pairs);
             prop_assert_eq!(read(&written(&Col(&records))), Ok(Col(records)));
@@ -267,6 +291,8 @@ mod tests {
                 let _ = read::<Col<State>>(&value);
                 let _ = read::<Col<Msat>>(&value);
                 let _ = read::<Col<Timestamp>>(&value);
+                let _ = read::<Col<FailureCode>>(&value);
+                let _ = read::<Col<ShortChannelId>>(&value);
             }
         }
     }
@@ -285,5 +311,10 @@ mod tests {
         assert!(read::<Col<State>>(&Value::Text("open".into())).is_err());
         assert!(read::<Col<Vec<NodeId>>>(&Value::Blob(vec![2; 34])).is_err());
         assert!(read::<Col<PaymentId>>(&Value::Blob(vec![0; 31])).is_err());
+        assert!(read::<Col<ShortChannelId>>(&Value::Blob(vec![0; 9])).is_err());
+        for number in [-1, 65_536] {
+            assert!(read::<Col<FailureCode>>(&Value::Integer(number)).is_err());
+            assert!(read::<Col<CltvExpiryDelta>>(&Value::Integer(number)).is_err());
+        }
     }
 }

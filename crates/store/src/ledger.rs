@@ -95,7 +95,9 @@ impl Ledger {
     ///   zero, posted and pending;
     /// * every settled payment's transfers move its amount between us and the world, and its
     ///   fee into the fees; those of a failed one move nothing;
-    /// * no payment that has ended has pending transfers;
+    /// * no payment that has ended has pending transfers or attempts, and no attempt that has ended
+    ///   pending parts;
+    /// * no two parts were sent under one id;
     /// * a settled payment's parts sum to it, fee included;
     /// * the file's pages are whole, and no row refers to one that is not there.
     ///

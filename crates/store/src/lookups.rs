@@ -3,20 +3,66 @@
 use crate::codec::Col;
 use crate::error::StoreError;
 use crate::ledger::Ledger;
-use crate::payments::{ATTEMPT, all, attempt};
+use crate::payments::{ATTEMPT, PART, all, attempt, part};
 use crate::transfers::transfer;
 use rusqlite::OptionalExtension;
-use sponte_engine::commit::{AttemptRow, TransferRow};
-use sponte_proto::PaymentId;
+use sponte_engine::commit::{AttemptRow, PartRow, TransferRow};
+use sponte_proto::{PaymentHash, PaymentId};
 
 impl Ledger {
-    /// The attempt with this id.
+    /// The outgoing part that the backend knows by this id, as its payment and the number of its
+    /// attempt.
     ///
     /// # Errors
     /// The database cannot be read.
-    pub fn attempt(&self, id: &PaymentId) -> Result<Option<AttemptRow>, StoreError> {
-        let sql = format!("SELECT {ATTEMPT} FROM attempts WHERE id = ?1");
-        self.readers.read(|conn| Ok(conn.prepare_cached(&sql)?.query_row([Col(*id)], attempt).optional()?))
+    pub fn sent_part(&self, claim: &PaymentId) -> Result<Option<(PaymentId, u32)>, StoreError> {
+        self.readers.read(|conn| {
+            let mut select = conn.prepare_cached(
+                "SELECT parts.payment, parts.attempt FROM parts INDEXED BY parts_claim
+                 CROSS JOIN payments ON payments.id = parts.payment
+                 WHERE parts.claim = ?1 AND payments.direction = 'out'",
+            )?;
+            let found = select.query_row([Col(*claim)], |row| {
+                let Col(payment) = row.get(0)?;
+                Ok((payment, row.get(1)?))
+            });
+            Ok(found.optional()?)
+        })
+    }
+
+    /// The payment of an invoice's hash that is pending or settled; there is at most one.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn payment_of_invoice(&self, hash: &PaymentHash) -> Result<Option<PaymentId>, StoreError> {
+        self.readers.read(|conn| {
+            let mut select = conn.prepare_cached(
+                "SELECT id FROM payments INDEXED BY payments_invoice
+                 WHERE invoice_hash = ?1 AND state IN ('pending', 'settled')",
+            )?;
+            let found = select.query_row([Col(*hash)], |row| Ok(row.get::<_, Col<PaymentId>>(0)?.0));
+            Ok(found.optional()?)
+        })
+    }
+
+    /// The attempt with this number of a payment.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn attempt(&self, payment: &PaymentId, number: u32) -> Result<Option<AttemptRow>, StoreError> {
+        let sql = format!("SELECT {ATTEMPT} FROM attempts WHERE payment = ?1 AND number = ?2");
+        self.readers.read(|conn| {
+            Ok(conn.prepare_cached(&sql)?.query_row((Col(*payment), number), attempt).optional()?)
+        })
+    }
+
+    /// The parts of one attempt of a payment, by number.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn attempt_parts(&self, payment: &PaymentId, number: u32) -> Result<Vec<PartRow>, StoreError> {
+        let sql = format!("SELECT {PART} FROM parts WHERE payment = ?1 AND attempt = ?2 ORDER BY number");
+        self.readers.read(|conn| all(conn, &sql, (Col(*payment), number), part))
     }
 
     /// All transfers whose key starts with `prefix`, in the order of their keys. One indexed read.
@@ -41,7 +87,7 @@ impl Ledger {
 mod tests {
     use crate::{Options, Store};
     use sponte_engine::commit::{Account, ChangeSet, Transaction, TransferRow, TransferState};
-    use sponte_proto::{Msat, PaymentId, Timestamp};
+    use sponte_proto::{Msat, Timestamp};
     use std::sync::mpsc;
 
     fn transfer(key: &str) -> TransferRow {
@@ -71,6 +117,5 @@ mod tests {
         let keys: Vec<_> = found.iter().map(|row| row.key.as_str()).collect();
         assert_eq!(keys, ["a/", "a/1é", "a/2"]);
         assert_eq!(found[0], transfer("a/"));
-        assert_eq!(store.ledger().attempt(&PaymentId::from_bytes([1; 32])).expect("reads"), None);
     }
 }

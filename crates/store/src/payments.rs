@@ -1,10 +1,14 @@
 //! Payments, their attempts and their parts, as readers see them.
 
-use crate::codec::{Col, failure, opt};
+use crate::codec::{Col, failure};
+use crate::columns::{self, Columns};
 use crate::error::StoreError;
 use crate::ledger::{Cursor, Ledger, PAGE_LIMIT, Page};
 use rusqlite::{Connection, OptionalExtension, Params, Row};
-use sponte_engine::commit::{AttemptRow, Direction, PartClaim, PartRow, PaymentRow, Receipt, State};
+use sponte_engine::commit::{
+    AttemptRow, Direction, PaidInvoice, PartClaim, PartFailure, PartRow, PartSent, PaymentRow, Plan, Receipt,
+    State,
+};
 use sponte_proto::PaymentId;
 
 /// Which payments a page holds.
@@ -43,20 +47,9 @@ impl PaymentsQuery {
     }
 }
 
-pub(crate) const PAYMENT: &str = "payments.seq, payments.id, payments.direction, payments.kind, \
-    payments.state, payments.key, payments.destination, payments.amount_msat, payments.fee_msat, \
-    payments.max_fee_msat, payments.hash, payments.preimage, payments.records, payments.failure_code, \
-    payments.failure_message, payments.deadline_ms, payments.attempts, payments.max_attempts, \
-    payments.created_at_ms, payments.updated_at_ms, payments.payment_addr, payments.set_id, payments.root, \
-    payments.sender, payments.deadline_height";
-
-pub(crate) const ATTEMPT: &str = "attempts.id, attempts.payment, attempts.number, attempts.hash, \
-    attempts.state, attempts.fee_msat, attempts.failure_code, attempts.failure_message, \
-    attempts.created_at_ms, attempts.updated_at_ms";
-
-pub(crate) const PART: &str = "parts.payment, parts.attempt, parts.number, parts.channel, \
-    parts.amount_msat, parts.fee_msat, parts.state, parts.route, parts.claim, parts.hash, parts.preimage, \
-    parts.expiry";
+pub(crate) const PAYMENT: &str = columns::payments::COLUMNS;
+pub(crate) const ATTEMPT: &str = columns::attempts::COLUMNS;
+pub(crate) const PART: &str = columns::parts::COLUMNS;
 
 impl Ledger {
     /// The payment with this id.
@@ -85,11 +78,12 @@ impl Ledger {
         self.readers.read(|conn| {
             let mut rows: Vec<(i64, PaymentRow)> = vec![];
             if query.direction.is_none() && query.state.is_none() {
-                let sql = format!("SELECT {PAYMENT} FROM payments WHERE seq < ?1 ORDER BY seq DESC LIMIT ?2");
+                let sql =
+                    format!("SELECT {PAYMENT}, seq FROM payments WHERE seq < ?1 ORDER BY seq DESC LIMIT ?2");
                 rows.extend(all(conn, &sql, (below, one_more), numbered_payment)?);
             } else {
                 let sql = format!(
-                    "SELECT {PAYMENT} FROM payments INDEXED BY payments_group
+                    "SELECT {PAYMENT}, seq FROM payments INDEXED BY payments_group
                      WHERE direction = ?1 AND state = ?2 AND seq < ?3 ORDER BY seq DESC LIMIT ?4"
                 );
                 for (direction, state) in query.groups() {
@@ -157,72 +151,110 @@ pub(crate) fn all<T>(
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
+/// Reads [`PAYMENT`] and `seq`.
 fn numbered_payment(row: &Row<'_>) -> rusqlite::Result<(i64, PaymentRow)> {
-    Ok((row.get(0)?, payment(row)?))
+    let mut columns = Columns::of(row);
+    let payment = read_payment(&mut columns)?;
+    Ok((columns.plain()?, payment))
 }
 
-/// Reads the columns of [`PAYMENT`].
+/// Reads [`PAYMENT`].
 pub(crate) fn payment(row: &Row<'_>) -> rusqlite::Result<PaymentRow> {
+    read_payment(&mut Columns::of(row))
+}
+
+// Fields are read in the order in which they are written down here.
+fn read_payment(columns: &mut Columns<'_>) -> rusqlite::Result<PaymentRow> {
     Ok(PaymentRow {
-        id: row.get::<_, Col<_>>(1)?.0,
-        direction: row.get::<_, Col<_>>(2)?.0,
-        kind: row.get::<_, Col<_>>(3)?.0,
-        state: row.get::<_, Col<_>>(4)?.0,
-        key: row.get(5)?,
-        destination: opt(row.get(6)?),
-        amount: row.get::<_, Col<_>>(7)?.0,
-        fee: row.get::<_, Col<_>>(8)?.0,
-        max_fee: row.get::<_, Col<_>>(9)?.0,
-        hash: opt(row.get(10)?),
-        preimage: opt(row.get(11)?),
-        records: row.get::<_, Col<_>>(12)?.0,
-        failure: failure(row.get(13)?, row.get(14)?),
-        deadline: row.get::<_, Col<_>>(15)?.0,
-        attempts: row.get(16)?,
-        max_attempts: row.get(17)?,
-        created_at: row.get::<_, Col<_>>(18)?.0,
-        updated_at: row.get::<_, Col<_>>(19)?.0,
+        id: columns.value()?,
+        direction: columns.value()?,
+        kind: columns.value()?,
+        state: columns.value()?,
+        key: columns.plain()?,
+        destination: columns.optional()?,
+        amount: columns.value()?,
+        fee: columns.value()?,
+        max_fee: columns.value()?,
+        hash: columns.optional()?,
+        preimage: columns.optional()?,
+        records: columns.value()?,
+        failure: failure(columns.plain()?, columns.plain()?),
+        deadline: columns.value()?,
+        attempts: columns.plain()?,
+        max_attempts: columns.plain()?,
+        created_at: columns.value()?,
+        updated_at: columns.value()?,
         receipt: Receipt {
-            payment_addr: opt(row.get(20)?),
-            set_id: opt(row.get(21)?),
-            root: opt(row.get(22)?),
-            sender: opt(row.get(23)?),
-            deadline_height: opt(row.get(24)?),
+            payment_addr: columns.optional()?,
+            set_id: columns.optional()?,
+            root: columns.optional()?,
+            sender: columns.optional()?,
+            deadline_height: columns.optional()?,
+        },
+        plan: Plan {
+            asked: columns.optional()?,
+            fall_back: columns.plain()?,
+            max_parts: columns.plain()?,
+            final_cltv: columns.value()?,
+            hints: columns.value()?,
+            invoice: invoice(columns)?,
+            tries: columns.plain()?,
+            canceled: columns.plain()?,
+            reason: columns.plain()?,
         },
     })
 }
 
-/// Reads the columns of [`ATTEMPT`].
+fn invoice(columns: &mut Columns<'_>) -> rusqlite::Result<Option<Box<PaidInvoice>>> {
+    let text: Option<String> = columns.plain()?;
+    let (hash, payment_addr, metadata) = (columns.optional()?, columns.optional()?, columns.plain()?);
+    let both = text.zip(payment_addr);
+    Ok(both.map(|(text, payment_addr)| Box::new(PaidInvoice { text, hash, payment_addr, metadata })))
+}
+
+/// Reads [`ATTEMPT`].
 pub(crate) fn attempt(row: &Row<'_>) -> rusqlite::Result<AttemptRow> {
+    let columns = &mut Columns::of(row);
     Ok(AttemptRow {
-        id: row.get::<_, Col<_>>(0)?.0,
-        payment: row.get::<_, Col<_>>(1)?.0,
-        number: row.get(2)?,
-        hash: row.get::<_, Col<_>>(3)?.0,
-        state: row.get::<_, Col<_>>(4)?.0,
-        fee: row.get::<_, Col<_>>(5)?.0,
-        failure: failure(row.get(6)?, row.get(7)?),
-        created_at: row.get::<_, Col<_>>(8)?.0,
-        updated_at: row.get::<_, Col<_>>(9)?.0,
+        id: columns.value()?,
+        payment: columns.value()?,
+        number: columns.plain()?,
+        kind: columns.value()?,
+        hash: columns.optional()?,
+        set_id: columns.optional()?,
+        state: columns.value()?,
+        fee: columns.value()?,
+        failure: failure(columns.plain()?, columns.plain()?),
+        created_at: columns.value()?,
+        updated_at: columns.value()?,
     })
 }
 
-/// Reads the columns of [`PART`].
+/// Reads [`PART`].
 pub(crate) fn part(row: &Row<'_>) -> rusqlite::Result<PartRow> {
+    let columns = &mut Columns::of(row);
     Ok(PartRow {
-        payment: row.get::<_, Col<_>>(0)?.0,
-        attempt: row.get(1)?,
-        number: row.get(2)?,
-        channel: row.get::<_, Col<_>>(3)?.0,
-        amount: row.get::<_, Col<_>>(4)?.0,
-        fee: row.get::<_, Col<_>>(5)?.0,
-        state: row.get::<_, Col<_>>(6)?.0,
-        route: row.get::<_, Col<_>>(7)?.0,
+        payment: columns.value()?,
+        attempt: columns.plain()?,
+        number: columns.plain()?,
+        channel: columns.value()?,
+        amount: columns.value()?,
+        fee: columns.value()?,
+        state: columns.value()?,
+        route: columns.value()?,
         claim: PartClaim {
-            id: opt(row.get(8)?),
-            hash: opt(row.get(9)?),
-            preimage: opt(row.get(10)?),
-            expiry: opt(row.get(11)?),
+            id: columns.optional()?,
+            hash: columns.optional()?,
+            preimage: columns.optional()?,
+            expiry: columns.optional()?,
         },
+        sent: PartSent { share: columns.optional()?, failure: part_failure(columns)? },
     })
+}
+
+fn part_failure(columns: &mut Columns<'_>) -> rusqlite::Result<Option<PartFailure>> {
+    let failed: bool = columns.plain()?;
+    let failure =
+        PartFailure { hop: columns.plain()?, code: columns.optional()?, channel: columns.optional()? };
+    Ok(failed.then_some(failure))
 }

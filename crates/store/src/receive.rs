@@ -40,11 +40,11 @@ impl Ledger {
     pub fn received_before(&self, hash: &PaymentHash, claim: &PaymentId) -> Result<bool, StoreError> {
         self.readers.read(|conn| {
             let mut by_hash = conn.prepare_cached(
-                "SELECT 1 FROM parts INDEXED BY parts_hash WHERE hash = ?1 AND state <> 'failed'",
+                "SELECT 1 FROM parts INDEXED BY parts_hash
+                 CROSS JOIN payments ON payments.id = parts.payment
+                 WHERE parts.hash = ?1 AND parts.state <> 'failed' AND payments.direction = 'in'",
             )?;
-            let mut by_claim =
-                conn.prepare_cached("SELECT 1 FROM parts INDEXED BY parts_claim WHERE claim = ?1")?;
-            Ok(by_hash.exists([Col(*hash)])? || by_claim.exists([Col(*claim)])?)
+            Ok(by_hash.exists([Col(*hash)])? || of_claim(conn, claim)?.is_some())
         })
     }
 
@@ -53,12 +53,7 @@ impl Ledger {
     /// # Errors
     /// The database cannot be read.
     pub fn payment_of_claim(&self, claim: &PaymentId) -> Result<Option<PaymentId>, StoreError> {
-        self.readers.read(|conn| {
-            let mut select = conn.prepare_cached(
-                "SELECT payment FROM parts INDEXED BY parts_claim WHERE claim = ?1 LIMIT 1",
-            )?;
-            Ok(opt(select.query_row([Col(*claim)], |row| row.get(0)).optional()?))
-        })
+        self.readers.read(|conn| of_claim(conn, claim))
     }
 
     /// Whether there is a payment to an AMP address, and one with this set id.
@@ -153,6 +148,15 @@ pub(crate) fn write(conn: &Connection, changes: &ChangeSet) -> Result<(), StoreE
         write_setting(conn, row)?;
     }
     Ok(())
+}
+
+fn of_claim(conn: &Connection, claim: &PaymentId) -> Result<Option<PaymentId>, StoreError> {
+    let mut select = conn.prepare_cached(
+        "SELECT parts.payment FROM parts INDEXED BY parts_claim
+         CROSS JOIN payments ON payments.id = parts.payment
+         WHERE parts.claim = ?1 AND payments.direction = 'in' LIMIT 1",
+    )?;
+    Ok(opt(select.query_row([Col(*claim)], |row| row.get(0)).optional()?))
 }
 
 /// All settings.

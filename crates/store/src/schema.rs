@@ -13,6 +13,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_ledger.sql"),
     include_str!("migrations/0002_receive.sql"),
     include_str!("migrations/0003_counters.sql"),
+    include_str!("migrations/0004_send.sql"),
 ];
 
 /// Longer than a checkpoint takes; only another program on the file could hold it so long.

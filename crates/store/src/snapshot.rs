@@ -16,7 +16,7 @@ pub(crate) fn read(conn: &Connection) -> Result<Snapshot, StoreError> {
     // CROSS JOIN keeps the order of the loops: from what is pending outwards.
     let attempts = format!(
         "SELECT {ATTEMPT} FROM {PAYMENTS} CROSS JOIN attempts ON attempts.payment = payments.id
-         WHERE {OPEN} AND attempts.state = 'pending'
+         WHERE {OPEN} AND attempts.state IN ('pending', 'settled')
          ORDER BY payments.seq, attempts.number"
     );
     let sent = format!(

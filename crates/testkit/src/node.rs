@@ -189,14 +189,25 @@ impl TestNode {
 
     /// A request with a key of its own and a minute's time.
     pub fn request(to: &TestNode, amount: &str) -> PaymentRequest {
+        TestNode::request_to(to.id(), amount)
+    }
+
+    /// As [`TestNode::request`], to whatever node.
+    pub fn request_to(destination: NodeId, amount: &str) -> PaymentRequest {
         PaymentRequest {
             key: format!("key {}", KEYS.fetch_add(1, Ordering::Relaxed)),
-            destination: to.id(),
+            destination,
             amount: amount.parse().expect("an amount"),
+            kind: None,
+            fall_back: None,
             max_fee: None,
+            max_parts: 16,
             timeout_ms: 60_000,
             max_attempts: 10,
+            final_cltv: None,
+            hints: vec![],
             records: Records::new(),
+            invoice: None,
         }
     }
 

@@ -23,16 +23,16 @@ pub struct Receipt {
     pub deadline_height: Option<BlockHeight>,
 }
 
-/// What only an incoming part has.
+/// What a part is known by and locked to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PartClaim {
-    /// [`Claimable::id`].
+    /// [`Claimable::id`], or of an outgoing part [`Send::part`](crate::backend::Send::part).
     pub id: Option<PaymentId>,
     /// What it is locked to.
     pub hash: Option<PaymentHash>,
-    /// What claims it.
+    /// What claims it; of an outgoing part once it is paid.
     pub preimage: Option<Preimage>,
-    /// The lowest expiry of its HTLCs.
+    /// The lowest expiry of its HTLCs; unknown of an outgoing part.
     pub expiry: Option<CltvExpiry>,
 }
 

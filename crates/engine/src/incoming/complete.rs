@@ -6,7 +6,9 @@ use super::sets::{Set, SetKey};
 use super::{Incoming, holds};
 use crate::backend::{Claimable, FailAs, Purpose};
 use crate::books::Books;
-use crate::commit::{Direction, Kind, PartClaim, PartRow, PaymentRow, Reason, Receipt, State};
+use crate::commit::{
+    Direction, Kind, PartClaim, PartRow, PartSent, PaymentRow, Plan, Reason, Receipt, State,
+};
 use crate::step::{About, Step};
 use sponte_proto::amp::{Root, reconstruct};
 use sponte_proto::message::{self, Sender};
@@ -125,6 +127,7 @@ impl Incoming {
                 sender: self.sender(&records),
                 deadline_height: None,
             },
+            plan: Plan::default(),
             records,
         };
         let parts = (0..).zip(set.claimables().zip(preimages));
@@ -203,5 +206,6 @@ fn part(row: &PaymentRow, number: u32, claimable: &Claimable, preimage: Preimage
             preimage: Some(preimage),
             expiry: claimable.expiry,
         },
+        sent: PartSent::default(),
     }
 }

@@ -1,192 +1,148 @@
-//! One attempt: begun, on its way, ended.
+//! An attempt begins, or goes on: HTLCs leave along the routes that were found.
 
-use super::{Attempt, Awaits, Outgoing, cost, note_paid};
-use crate::backend::{Command, Send, SendFailure, SentPart};
-use crate::books::{Books, Entry};
-use crate::commit::{Account, AttemptRow, PartClaim, PartRow, State};
+use super::carrier::{Carrier, Loaded};
+use super::{Answered, Asked, Attempt, Outgoing, Payment, parts};
+use crate::backend::{Command, Destination, Route};
+use crate::books::Books;
+use crate::commit::{AttemptRow, Kind, PartClaim, PartRow, PartSent, State};
 use crate::config::Config;
 use crate::derive;
 use crate::failure;
-use crate::step::{About, Step};
-use sponte_proto::{Msat, PaymentId, Preimage};
+use crate::step::Step;
+use sponte_proto::{Msat, PaymentId};
 
-/// More channels to avoid than this are not remembered for one payment.
-const AVOID: usize = 64;
+impl Payment {
+    /// Whether what was asked for is still what is missing.
+    pub(super) fn still_wants(&self, asked: &Asked) -> bool {
+        match &self.attempt {
+            None => asked.amount == self.row.amount,
+            Some(attempt) => {
+                let open = attempt.over.is_none() && !attempt.is_paid();
+                open && attempt.next_amount(&self.row) == asked.amount
+                    && attempt.row.kind == asked.kind
+                    && attempt.pending().next().is_some()
+            }
+        }
+    }
 
-/// What is told of a payment that the backend paid again after it said that it failed.
-pub(super) const PAID_TWICE: &str = "two attempts of this payment are paid";
+    /// Its attempt, begun if there is none.
+    fn attempt(&mut self, config: &Config, step: &Step, kind: Kind, carrier: &Carrier) -> &mut Attempt {
+        let Payment { row, attempt, .. } = self;
+        attempt.get_or_insert_with(|| {
+            let number = row.attempts;
+            row.attempts += 1;
+            row.hash = carrier.hash();
+            Attempt {
+                row: AttemptRow {
+                    id: derive::attempt_id(&config.node_secret, row.id, number),
+                    payment: row.id,
+                    number,
+                    kind,
+                    hash: carrier.hash(),
+                    set_id: carrier.set_id(),
+                    state: State::Pending,
+                    fee: Msat::ZERO,
+                    failure: None,
+                    created_at: step.now,
+                    updated_at: step.now,
+                },
+                parts: vec![],
+                most: None,
+                over: None,
+            }
+        })
+    }
+}
 
 impl Outgoing {
-    /// Begins the next attempt: a number, hash, preimage and id of its own.
-    pub(super) fn start_attempt(&mut self, config: &Config, step: &mut Step, id: PaymentId) {
-        let Some(payment) = self.payments.get_mut(&id) else { return };
-        let Some(destination) = payment.row.destination else { return };
-        let number = payment.row.attempts;
-        let preimage = derive::preimage(&config.node_secret, id, number);
-        let row = AttemptRow {
-            id: derive::attempt_id(&config.node_secret, id, number),
-            payment: id,
-            number,
-            hash: preimage.payment_hash(),
-            state: State::Pending,
-            fee: Msat::ZERO,
-            failure: None,
-            created_at: step.now,
-            updated_at: step.now,
-        };
-        payment.row.attempts += 1;
-        payment.row.hash = Some(row.hash);
-        payment.row.updated_at = step.now;
-        step.changes.payments.push(payment.row.clone());
-        step.changes.attempts.push(row.clone());
-        step.command(Command::Send(Box::new(Send {
-            attempt: row.id,
-            destination,
-            amount: payment.row.amount,
-            max_fee: payment.row.max_fee,
-            preimage,
-            final_cltv: config.final_cltv,
-            records: payment.row.records.clone(),
-            avoid: payment.avoid.clone(),
-        })));
-        self.attempts.insert(row.id, id);
-        payment.awaits = Awaits::End(Box::new(Attempt { row, parts: vec![], restored: false }));
-    }
-
-    /// The attempt's HTLCs: what they carry is in flight. A repeat is ignored.
-    pub(crate) fn handle_dispatched(
-        &mut self,
-        books: &mut Books,
-        step: &mut Step,
-        attempt: PaymentId,
-        parts: &[SentPart],
-    ) {
-        let Some(Attempt { row, parts: known, .. }) = self.pending(attempt) else { return };
-        if !known.is_empty() || parts.is_empty() {
-            return;
-        }
-        for (number, part) in (0u32..).zip(parts) {
-            let part = PartRow {
-                payment: row.payment,
-                attempt: row.number,
-                number,
-                channel: part.channel,
-                amount: part.amount,
-                fee: part.fee,
-                state: State::Pending,
-                route: part.route.clone(),
-                claim: PartClaim::default(),
-            };
-            books.reserve(step, in_flight(attempt, &part));
-            known.push(part);
-        }
-        let fee = parts.iter().try_fold(Msat::ZERO, |sum, part| sum.checked_add(part.fee));
-        row.fee = fee.unwrap_or(Msat::MAX);
-        row.updated_at = step.now;
-        step.changes.attempts.push(row.clone());
-        step.changes.parts.extend(known.iter().cloned());
-    }
-
-    /// A channel that failed is avoided by the attempts that follow.
-    pub(crate) fn handle_part_failed(&mut self, attempt: PaymentId, channel: Option<u64>) {
-        let payment = self.attempts.get(&attempt).and_then(|id| self.payments.get_mut(id));
-        let (Some(payment), Some(channel)) = (payment, channel) else { return };
-        if payment.avoid.len() < AVOID && !payment.avoid.contains(&channel) {
-            payment.avoid.push(channel);
-        }
-    }
-
-    /// The destination has the preimage, and the payment is paid.
-    pub(crate) fn handle_sent(
-        &mut self,
-        books: &mut Books,
-        step: &mut Step,
-        attempt: PaymentId,
-        preimage: Preimage,
-        fee: Msat,
-    ) {
-        let Some((id, mut attempt)) = self.take(attempt) else { return };
-        let Some(payment) = self.payments.get_mut(&id) else { return };
-        let amount = payment.row.amount;
-        if payment.row.preimage.is_some() {
-            step.event("anomaly", About::payment(id, amount), PAID_TWICE.into());
-        }
-        let fee = cost(amount, &attempt.parts, fee);
-        for part in &mut attempt.parts {
-            books.settle(step, in_flight(attempt.row.id, part));
-            part.state = State::Settled;
-        }
-        post_paid(books, step, &attempt.row, amount, fee);
-        attempt.row.state = State::Settled;
-        attempt.row.fee = fee;
-        attempt.row.updated_at = step.now;
-        note_paid(&mut payment.row, attempt.row.hash, preimage, fee);
-        step.changes.attempts.push(attempt.row);
-        step.changes.parts.extend(attempt.parts);
-        self.settle_payment(step, id);
-    }
-
-    /// Nothing of the attempt is left and nothing was paid. What follows is for the retry policy.
-    pub(crate) fn handle_attempt_failed(
+    /// One HTLC along each route.
+    pub(super) fn dispatch(
         &mut self,
         config: &Config,
         books: &mut Books,
         step: &mut Step,
-        attempt: PaymentId,
-        why: &SendFailure,
+        id: PaymentId,
+        answered: &Answered,
+        routes: Vec<Route>,
     ) {
-        let Some((id, mut attempt)) = self.take(attempt) else { return };
-        let Some(payment) = self.payments.get(&id) else { return };
-        for part in &mut attempt.parts {
-            books.void(step, in_flight(attempt.row.id, part));
-            part.state = State::Failed;
+        let Some(payment) = self.payments.get_mut(&id) else { return };
+        let Answered { asked, to } = answered;
+        payment.note_kind(asked, *to);
+        let number = payment.attempt.as_ref().map_or(payment.row.attempts, |attempt| attempt.row.number);
+        let carrier = Carrier::new(config, &payment.row, asked.kind, number);
+        let loaded = carrier.as_ref().and_then(|carrier| payment.load(config, step, asked, carrier, routes));
+        let Some(loaded) = loaded else {
+            return self.give_up(step, id, failure::no_invoice());
+        };
+        payment.row.plan.tries += 1;
+        payment.row.updated_at = step.now;
+        let Some(attempt) = &mut payment.attempt else { return };
+        for Loaded { send, share } in loaded {
+            // Only ECDH has a hash that follows from the route.
+            if attempt.row.kind == Kind::Ecdh {
+                attempt.row.hash = Some(send.hash);
+                payment.row.hash = Some(send.hash);
+            }
+            let part = PartRow {
+                payment: id,
+                attempt: attempt.row.number,
+                number: u32::try_from(attempt.parts.len()).unwrap_or(u32::MAX),
+                channel: send.route.channel,
+                amount: send.route.amount(),
+                fee: send.route.fee(),
+                state: State::Pending,
+                route: send.route.nodes(),
+                claim: PartClaim { id: Some(send.part), hash: Some(send.hash), ..PartClaim::default() },
+                sent: PartSent { share, failure: None },
+            };
+            books.reserve(step, parts::in_flight(&attempt.row, &part));
+            self.parts.insert(send.part, id);
+            step.changes.parts.push(part.clone());
+            attempt.parts.push(part);
+            step.command(Command::Send(Box::new(send)));
         }
-        attempt.row.state = State::Failed;
-        attempt.row.failure = Some(match why {
-            SendFailure::OnTheWay => failure::on_the_way(),
-            other => failure::of_attempt(other, &payment.row),
-        });
+        attempt.row.fee = attempt.fee();
         attempt.row.updated_at = step.now;
-        step.changes.attempts.push(attempt.row);
-        step.changes.parts.extend(attempt.parts);
-        self.follow(config, step, id, why);
+        step.changes.attempts.push(attempt.row.clone());
+        step.changes.payments.push(payment.row.clone());
+        // There may be more to send than was asked for.
+        self.advance(config, step, id);
+    }
+}
+
+impl Payment {
+    /// Puts it on its ways. The attempt has begun after it.
+    fn load(
+        &mut self,
+        config: &Config,
+        step: &Step,
+        asked: &Asked,
+        carrier: &Carrier,
+        routes: Vec<Route>,
+    ) -> Option<Vec<Loaded>> {
+        let total = self.row.amount;
+        let attempt = self.attempt(config, step, asked.kind, carrier);
+        let first = u32::try_from(attempt.parts.len()).ok()?;
+        let routes = (first..).zip(routes).map(|(number, route)| {
+            let part = derive::part_id(&config.node_secret, attempt.row.id, number);
+            (part, number, route)
+        });
+        let routes: Vec<_> = routes.collect();
+        let live = attempt.live().filter_map(|part| part.sent.share.clone()).collect();
+        let completes = attempt.missing(total) <= asked.amount;
+        carrier.load(config, &self.row, routes, live, completes)
     }
 
-    fn pending(&mut self, attempt: PaymentId) -> Option<&mut Attempt> {
-        let id = self.attempts.get(&attempt)?;
-        match &mut self.payments.get_mut(id)?.awaits {
-            Awaits::End(pending) => Some(pending),
-            Awaits::Recovery | Awaits::Retry(..) => None,
+    /// The kind that it is, why, and what speaks against it.
+    pub(super) fn note_kind(&mut self, asked: &Asked, to: Destination) {
+        self.single = None;
+        let row = &mut self.row;
+        if self.attempt.is_some() || row.kind == asked.kind && !row.plan.reason.is_empty() {
+            return;
         }
+        row.kind = asked.kind;
+        row.plan.reason = failure::why_kind(asked.kind, &row.plan, &self.refused, to);
+        // What was said of another kind is no reason of this one's.
+        self.refusal = None;
     }
-
-    /// Ends the wait for an attempt. Whoever takes it says what the payment waits for next.
-    fn take(&mut self, attempt: PaymentId) -> Option<(PaymentId, Attempt)> {
-        let id = self.attempts.remove(&attempt)?;
-        match std::mem::replace(&mut self.payments.get_mut(&id)?.awaits, Awaits::Recovery) {
-            Awaits::End(attempt) => Some((id, *attempt)),
-            Awaits::Recovery | Awaits::Retry(..) => None,
-        }
-    }
-}
-
-/// What a part takes out of its channel.
-pub(super) fn gross(part: &PartRow) -> Msat {
-    part.amount.checked_add(part.fee).unwrap_or(Msat::MAX)
-}
-
-/// A part on its way.
-pub(super) fn in_flight(attempt: PaymentId, part: &PartRow) -> Entry {
-    let key = format!("out/{attempt}/{}", part.number);
-    Entry::new(key, Account::Channel(part.channel), Account::InFlightOut, gross(part)).of(part.payment)
-}
-
-/// What was in flight is the world's, and the fee.
-pub(super) fn post_paid(books: &mut Books, step: &mut Step, attempt: &AttemptRow, amount: Msat, fee: Msat) {
-    let entry = |name: &str, credit, amount| {
-        let key = format!("out/{}/{name}", attempt.id);
-        Entry::new(key, Account::InFlightOut, credit, amount).of(attempt.payment)
-    };
-    books.post(step, entry("paid", Account::World, amount));
-    books.post(step, entry("fee", Account::FeesPaid, fee));
 }

@@ -1,85 +1,215 @@
 //! Payments from us: attempts one after the other until one is paid, or the deadline, the limit
-//! on attempts or a hopeless failure ends them.
+//! on attempts, the caller or a hopeless failure ends them.
 //!
-//! The row, its attempt and the backend's own record of it are one commit, and its HTLC leaves
-//! only after that, so at a start an attempt that the backend does not know never left (law 8).
+//! An attempt has one hash, or one AMP set, and lives as long as any of its HTLCs is pending: the
+//! next begins only after all of it has irrevocably failed. Within it, what failed of a set is
+//! sent again by other ways. Rows, and the backend's own record of each HTLC, are one commit, and
+//! an HTLC leaves only after that, so at a start one that the backend does not know never left
+//! (law 8).
+//!
+//! [`Outgoing::advance`] is the one place that decides what comes next; everything else notes what
+//! happened and calls it.
 
+mod advance;
+mod ask;
 mod attempt;
+mod carrier;
+mod ends;
 mod late;
+mod parts;
+mod quote;
 
-use crate::backend::SendFailure;
+use crate::backend::{Destination, NoRoutes};
 use crate::books::Books;
-use crate::commit::{AttemptRow, Direction, Failure, Kind, PartRow, PaymentRow, Receipt, State};
+use crate::commit::{AttemptRow, Direction, Failure, Kind, PartRow, PaymentRow, State};
 use crate::config::Config;
 use crate::derive;
-use crate::failure;
-use crate::input::Ticket;
+use crate::input::{KnownPayments, Ticket};
 use crate::output::PayError;
 use crate::request::PayRequest;
-use crate::retry::{self, Verdict};
-use crate::step::{About, Step};
-use sponte_proto::{Msat, PaymentHash, PaymentId, Preimage, Timestamp};
+use crate::retry::Lesson;
+use crate::step::Step;
+use sponte_proto::{Msat, PaymentHash, PaymentId, Preimage, ShortChannelId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
+
+/// A payment that waits is not looked at more often for a channel that is usable again.
+const LOOKS_APART_MS: u64 = 1_000;
 
 /// Outgoing payments that are neither paid nor failed yet.
 #[derive(Debug, Default)]
 pub(crate) struct Outgoing {
     payments: BTreeMap<PaymentId, Payment>,
-    /// Pending attempts, and whose they are.
-    attempts: BTreeMap<PaymentId, PaymentId>,
-    /// Payments between two attempts, by the time of the next.
+    /// Pending parts by what the backend knows them by, and whose they are.
+    parts: BTreeMap<PaymentId, PaymentId>,
+    /// Payments that wait, by the time of the next look.
     timers: BTreeSet<(Timestamp, PaymentId)>,
+    /// Callers who want to know what a payment would cost.
+    quotes: BTreeMap<PaymentId, quote::Quote>,
+    quoted: u64,
 }
 
 #[derive(Debug)]
 struct Payment {
     row: PaymentRow,
-    awaits: Awaits,
-    /// Channels that failed attempts since the start.
-    avoid: Vec<u64>,
+    /// It is from before the last stop, and the backend has not said yet what it knows.
+    restored: bool,
+    attempt: Option<Attempt>,
+    /// Routes that were asked for.
+    asked: Option<Asked>,
+    /// Nothing is tried before; what to say if the deadline comes first.
+    wait: Option<(Timestamp, Failure)>,
+    /// Channels that failed since the start.
+    avoid: Vec<ShortChannelId>,
+    /// When routes were last asked for.
+    asked_at: Timestamp,
     /// Waits since the start.
     delays: u32,
+    /// Questions for routes since the start.
+    queries: u32,
+    /// Kinds that the destination refused, and what to say if no other is left.
+    refused: Vec<Kind>,
+    refusal: Option<Failure>,
+    /// What the last failure on the way taught.
+    lesson: Option<Lesson>,
+    /// Why one path does not do, while several are looked for.
+    single: Option<NoRoutes>,
+    /// A part that was taken for failed is paid.
+    paid: bool,
 }
 
-/// What a payment waits for.
-#[derive(Debug)]
-enum Awaits {
-    /// The word of the backend after a start.
-    Recovery,
-    /// The end of its attempt.
-    End(Box<Attempt>),
-    /// The time of the next attempt; the reason to give if the deadline comes first.
-    Retry(Timestamp, Failure),
+/// Routes that were asked for.
+#[derive(Clone, Debug)]
+struct Asked {
+    number: u32,
+    kind: Kind,
+    amount: Msat,
+    max_fee: Msat,
+    max_parts: u32,
+}
+
+/// What came of a question.
+struct Answered {
+    asked: Asked,
+    to: Destination,
 }
 
 #[derive(Debug)]
 struct Attempt {
     row: AttemptRow,
+    /// All of them, by their numbers.
     parts: Vec<PartRow>,
-    /// Whether it is from before the last stop.
-    restored: bool,
+    /// No part carries more from now on: one that did found too little in a channel.
+    most: Option<Msat>,
+    /// Nothing more is sent; it ends with its last part, for this reason.
+    over: Option<Over>,
+}
+
+/// Why an attempt sends nothing more.
+#[derive(Clone, Debug)]
+enum Over {
+    /// The destination refused a part.
+    Refused(Failure),
+    /// The destination waited in vain for the rest, or the caller's limits forbid to send it.
+    Incomplete,
+}
+
+impl Payment {
+    fn new(row: PaymentRow) -> Payment {
+        Payment {
+            paid: false,
+            row,
+            restored: false,
+            attempt: None,
+            asked: None,
+            wait: None,
+            avoid: vec![],
+            asked_at: Timestamp::default(),
+            delays: 0,
+            queries: 0,
+            refused: vec![],
+            refusal: None,
+            lesson: None,
+            single: None,
+        }
+    }
+
+    /// Why nothing more may be sent, if so.
+    fn spent(&self, now: Timestamp) -> bool {
+        let row = &self.row;
+        row.plan.canceled || now >= row.deadline || row.plan.tries >= row.max_attempts
+    }
+}
+
+impl Attempt {
+    fn pending(&self) -> impl Iterator<Item = &PartRow> {
+        self.parts.iter().filter(|part| part.state == State::Pending)
+    }
+
+    /// Parts that have not failed.
+    fn live(&self) -> impl Iterator<Item = &PartRow> {
+        self.parts.iter().filter(|part| part.state != State::Failed)
+    }
+
+    fn is_paid(&self) -> bool {
+        self.parts.iter().any(|part| part.state == State::Settled)
+    }
+
+    /// The first preimage that the destination gave away.
+    fn proof(&self) -> Option<Preimage> {
+        self.parts.iter().find_map(|part| part.claim.preimage.clone())
+    }
+
+    /// What is neither on its way nor paid.
+    fn missing(&self, amount: Msat) -> Msat {
+        self.live().fold(amount, |missing, part| missing.saturating_sub(part.amount))
+    }
+
+    /// How much of what is missing is sent next: no more than found its way, as long as there may be
+    /// more parts after it.
+    fn next_amount(&self, row: &PaymentRow) -> Msat {
+        let missing = self.missing(row.amount);
+        let room = self.pending().count() + 1 < row.plan.max_parts as usize;
+        self.most.filter(|_| room).map_or(missing, |most| missing.min(most))
+    }
+
+    /// What its parts that have not failed cost.
+    fn fee(&self) -> Msat {
+        let sum = self.live().try_fold(Msat::ZERO, |sum, part| sum.checked_add(part.fee));
+        sum.unwrap_or(Msat::MAX)
+    }
 }
 
 impl Outgoing {
     pub(crate) fn new(rows: Vec<PaymentRow>, attempts: Vec<AttemptRow>, parts: Vec<PartRow>) -> Outgoing {
         let mut outgoing = Outgoing::default();
         for row in rows {
-            let payment = Payment { row, awaits: Awaits::Recovery, avoid: vec![], delays: 0 };
+            let payment = Payment { restored: true, ..Payment::new(row) };
             outgoing.payments.insert(payment.row.id, payment);
+        }
+        let mut of_attempts = BTreeMap::<(PaymentId, u32), Vec<PartRow>>::new();
+        for part in parts {
+            of_attempts.entry((part.payment, part.attempt)).or_default().push(part);
         }
         for row in attempts {
             let Some(payment) = outgoing.payments.get_mut(&row.payment) else { continue };
-            let own = |part: &&PartRow| part.payment == row.payment && part.attempt == row.number;
-            let parts = parts.iter().filter(own).cloned().collect();
-            outgoing.attempts.insert(row.id, row.payment);
-            payment.awaits = Awaits::End(Box::new(Attempt { row, parts, restored: true }));
+            if row.state == State::Settled {
+                payment.paid = true;
+                continue;
+            }
+            let mut parts = of_attempts.remove(&(row.payment, row.number)).unwrap_or_default();
+            parts.sort_by_key(|part| part.number);
+            let pending = parts.iter().filter(|part| part.state == State::Pending);
+            outgoing.parts.extend(pending.filter_map(|part| Some((part.claim.id?, row.payment))));
+            let mut attempt = Attempt { row, parts, most: None, over: None };
+            attempt.over = parts::over_again(&payment.row, &attempt);
+            payment.attempt = Some(attempt);
         }
         outgoing
     }
 
-    /// Whether the attempt is one that the memory waits for.
-    pub(crate) fn awaits(&self, attempt: PaymentId) -> bool {
-        self.attempts.contains_key(&attempt)
+    /// Whether the part is one that the memory waits for.
+    pub(crate) fn awaits(&self, part: PaymentId) -> bool {
+        self.parts.contains_key(&part)
     }
 
     /// When the next payment that waits is to be looked at.
@@ -94,9 +224,9 @@ impl Outgoing {
         step: &mut Step,
         request: PayRequest,
         ticket: Ticket,
-        past: Option<Box<PaymentRow>>,
+        known: &KnownPayments,
     ) {
-        let answer = self.pay(config, step, request, past.as_deref());
+        let answer = self.pay(config, step, request, known);
         step.reply(ticket, answer);
     }
 
@@ -105,36 +235,77 @@ impl Outgoing {
         config: &Config,
         step: &mut Step,
         request: PayRequest,
-        past: Option<&PaymentRow>,
+        ledger: &KnownPayments,
     ) -> Result<PaymentId, PayError> {
         request.check(config.node_id)?;
         let id = derive::payment_id(&config.node_secret, &request.key);
-        if let Some(known) = self.payments.get(&id).map(|payment| &payment.row).or(past) {
+        if let Some(known) = self.payments.get(&id).map(|payment| &payment.row).or(ledger.of_key.as_deref()) {
             return if request.same_payment(known) { Ok(id) } else { Err(PayError::KeyReused) };
         }
-        let row = new_row(id, request, step.now);
-        self.payments.insert(id, Payment { row, awaits: Awaits::Recovery, avoid: vec![], delays: 0 });
-        self.start_attempt(config, step, id);
+        request.check_time(step.now)?;
+        if let Some(other) = ledger.of_invoice.or_else(|| self.paying(request.invoice_hash()?)) {
+            return Err(PayError::InvoicePaid(other));
+        }
+        let row = request.into_row(config, id, step.now);
+        step.changes.payments.push(row.clone());
+        self.payments.insert(id, Payment::new(row));
+        self.advance(config, step, id);
         Ok(id)
     }
 
-    /// Starts every attempt whose time has come.
+    /// A payment of this hash that has not ended. One hash is on its way once: whoever sees its
+    /// preimage could take the other.
+    fn paying(&self, hash: PaymentHash) -> Option<PaymentId> {
+        let of_hash = |payment: &&Payment| payment.row.plan.invoice_hash() == Some(hash);
+        self.payments.values().find(of_hash).map(|payment| payment.row.id)
+    }
+
+    /// Ends further attempts of a payment. What is on its way is waited for.
+    pub(crate) fn handle_cancel(
+        &mut self,
+        config: &Config,
+        step: &mut Step,
+        id: PaymentId,
+        ticket: Ticket,
+        past: Option<&PaymentRow>,
+    ) {
+        let answer = match (self.payments.get_mut(&id), past) {
+            (Some(payment), _) => {
+                payment.row.plan.canceled = true;
+                payment.row.updated_at = step.now;
+                step.changes.payments.push(payment.row.clone());
+                self.stop_waiting(id);
+                self.advance(config, step, id);
+                Ok(id)
+            }
+            (None, Some(row)) if row.direction == Direction::Out => Err(PayError::Ended(row.state)),
+            (None, _) => Err(PayError::UnknownPayment),
+        };
+        step.reply(ticket, answer);
+    }
+
+    /// Looks at every payment whose time has come.
     pub(crate) fn handle_time(&mut self, config: &Config, step: &mut Step) {
-        while self.timers.first().is_some_and(|(at, _)| *at <= step.now) {
-            let Some((_, id)) = self.timers.pop_first() else { return };
+        while let Some((at, id)) = self.timers.first().copied().filter(|(at, _)| *at <= step.now) {
+            self.timers.remove(&(at, id));
             self.wake(config, step, id);
         }
     }
 
-    /// A channel is usable: whatever waits may pass now.
+    /// A channel is usable: whatever waits may pass now. What was looked at just before waits on, so
+    /// that a channel that comes and goes does not make all of them look all the time.
     pub(crate) fn handle_usable(&mut self, config: &Config, step: &mut Step) {
-        let waiting: Vec<PaymentId> = self.timers.iter().map(|(_, id)| *id).collect();
+        let rested = |id: &PaymentId| {
+            let asked_at = self.payments.get(id).map(|payment| payment.asked_at);
+            asked_at.is_some_and(|at| step.now.millis_since(at) >= LOOKS_APART_MS)
+        };
+        let waiting: Vec<PaymentId> = self.timers.iter().map(|(_, id)| *id).filter(rested).collect();
         for id in waiting {
             self.wake(config, step, id);
         }
     }
 
-    /// Reconciles with what the backend still knows: attempts that it does not know never left.
+    /// Reconciles with what the backend still knows: parts that it does not know never left.
     pub(crate) fn recover(
         &mut self,
         config: &Config,
@@ -142,132 +313,43 @@ impl Outgoing {
         step: &mut Step,
         known: &BTreeSet<PaymentId>,
     ) {
-        let restored: Vec<PaymentId> = self.payments.keys().copied().collect();
+        let restored = self.payments.values().filter(|payment| payment.restored);
+        let restored: Vec<PaymentId> = restored.map(|payment| payment.row.id).collect();
         for id in restored {
-            let Some(payment) = self.payments.get_mut(&id) else { continue };
-            match &mut payment.awaits {
-                Awaits::End(attempt) if attempt.restored && !known.contains(&attempt.row.id) => {
-                    let attempt = attempt.row.id;
-                    self.handle_attempt_failed(config, books, step, attempt, &SendFailure::NeverLeft);
-                    self.wake(config, step, id);
-                }
-                Awaits::End(attempt) => attempt.restored = false,
-                Awaits::Recovery => {
-                    self.wait(id, step.now, failure::timeout());
-                    self.wake(config, step, id);
-                }
-                Awaits::Retry(..) => {}
+            self.never_left(books, step, id, known);
+            self.stop_waiting(id);
+            if let Some(payment) = self.payments.get_mut(&id) {
+                payment.restored = false;
             }
+            self.advance(config, step, id);
         }
     }
 
-    /// Ends the wait between two attempts: with the next one, or with the deadline.
     fn wake(&mut self, config: &Config, step: &mut Step, id: PaymentId) {
-        let Some(payment) = self.payments.get_mut(&id) else { return };
-        let Awaits::Retry(at, reason) = &payment.awaits else { return };
-        let reason = reason.clone();
-        self.timers.remove(&(*at, id));
-        if payment.row.preimage.is_some() {
-            self.settle_payment(step, id);
-        } else if step.now >= payment.row.deadline {
-            self.fail_payment(step, id, reason);
-        } else {
-            self.start_attempt(config, step, id);
+        let Some(payment) = self.payments.get(&id) else { return };
+        let ends = step.now >= payment.row.deadline;
+        let reason = payment.wait.as_ref().map(|(_, reason)| reason.clone());
+        self.stop_waiting(id);
+        match reason {
+            Some(reason) if ends => self.expire(config, step, id, reason),
+            _ => self.advance(config, step, id),
         }
     }
 
     /// Puts a payment off, but not beyond its deadline.
-    fn wait(&mut self, id: PaymentId, at: Timestamp, reason: Failure) {
+    fn wait(&mut self, step: &Step, id: PaymentId, delay_ms: u64, reason: Failure) {
+        self.stop_waiting(id);
         let Some(payment) = self.payments.get_mut(&id) else { return };
-        let at = at.min(payment.row.deadline);
-        payment.awaits = Awaits::Retry(at, reason);
+        let at = step.now.plus_millis(delay_ms).min(payment.row.deadline);
+        payment.delays += 1;
+        payment.wait = Some((at, reason));
         self.timers.insert((at, id));
     }
 
-    /// Does what follows a failed attempt.
-    fn follow(&mut self, config: &Config, step: &mut Step, id: PaymentId, why: &SendFailure) {
-        let Some(payment) = self.payments.get_mut(&id) else { return };
-        if payment.row.preimage.is_some() {
-            return self.settle_payment(step, id);
-        }
-        let avoids = !payment.avoid.is_empty();
-        if retry::is_free(why) || retry::only_avoided(why, avoids) {
-            payment.row.max_attempts = payment.row.max_attempts.saturating_add(1);
-        }
-        if retry::only_avoided(why, avoids) {
-            payment.avoid.clear();
-        }
-        match retry::judge(why, &payment.row, payment.delays, avoids, step.now) {
-            Verdict::Again => self.start_attempt(config, step, id),
-            Verdict::Fail(reason) => self.fail_payment(step, id, reason),
-            Verdict::Later(delay_ms, reason) => {
-                payment.delays += 1;
-                payment.row.updated_at = step.now;
-                step.changes.payments.push(payment.row.clone());
-                self.wait(id, step.now.plus_millis(delay_ms), reason);
-            }
+    fn stop_waiting(&mut self, id: PaymentId) {
+        let waited = self.payments.get_mut(&id).and_then(|payment| payment.wait.take());
+        if let Some((at, _)) = waited {
+            self.timers.remove(&(at, id));
         }
     }
-
-    fn fail_payment(&mut self, step: &mut Step, id: PaymentId, reason: Failure) {
-        let Some(mut row) = self.forget(id) else { return };
-        row.state = State::Failed;
-        row.updated_at = step.now;
-        step.event("payment_failed", About::payment(id, row.amount), reason.message.clone());
-        row.failure = Some(reason);
-        step.changes.payments.push(row);
-    }
-
-    /// Ends a payment as paid; its row has preimage, hash and fee already.
-    fn settle_payment(&mut self, step: &mut Step, id: PaymentId) {
-        let Some(mut row) = self.forget(id) else { return };
-        row.state = State::Settled;
-        row.updated_at = step.now;
-        step.event("payment_sent", About::payment(id, row.amount), format!("fee {}", row.fee));
-        step.changes.payments.push(row);
-    }
-
-    fn forget(&mut self, id: PaymentId) -> Option<PaymentRow> {
-        Some(self.payments.remove(&id)?.row)
-    }
-}
-
-fn new_row(id: PaymentId, request: PayRequest, now: Timestamp) -> PaymentRow {
-    PaymentRow {
-        id,
-        direction: Direction::Out,
-        kind: Kind::Keysend,
-        state: State::Pending,
-        destination: Some(request.destination),
-        amount: request.amount,
-        fee: Msat::ZERO,
-        max_fee: request.fee_limit(),
-        hash: None,
-        preimage: None,
-        failure: None,
-        deadline: now.plus_millis(request.timeout_ms),
-        attempts: 0,
-        max_attempts: request.max_attempts,
-        created_at: now,
-        updated_at: now,
-        receipt: Receipt::default(),
-        key: Some(request.key),
-        records: request.records,
-    }
-}
-
-/// What a payment's attempt cost beyond the amount: all that left our channels counts, so that
-/// the books follow the channels.
-fn cost(amount: Msat, parts: &[PartRow], told: Msat) -> Msat {
-    if parts.is_empty() {
-        return told;
-    }
-    let left = parts.iter().map(attempt::gross).try_fold(Msat::ZERO, Msat::checked_add);
-    left.unwrap_or(Msat::MAX).saturating_sub(amount)
-}
-
-fn note_paid(row: &mut PaymentRow, hash: PaymentHash, preimage: Preimage, fee: Msat) {
-    row.hash = Some(hash);
-    row.preimage = Some(preimage);
-    row.fee = fee;
 }

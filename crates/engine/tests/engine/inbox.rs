@@ -57,7 +57,7 @@ impl Inbox {
             }
             Command::Fail(hash, fail_as) => self.fail(*hash, *fail_as),
             Command::Accept(_) => {}
-            Command::Send(_) => panic!("nobody pays"),
+            Command::Route(_) | Command::Send(_) => panic!("nobody pays"),
         }
     }
 
@@ -144,7 +144,7 @@ impl Inbox {
     pub fn recovered(&self) -> Recovered {
         let here = self.parts.values().filter(|(_, fate)| !matches!(fate, Fate::Failed(_)));
         Recovered {
-            attempts: vec![],
+            parts: vec![],
             inbound: here.map(|(part, _)| part.hash).collect(),
             height: BlockHeight::new(self.height),
         }

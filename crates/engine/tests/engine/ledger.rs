@@ -1,10 +1,10 @@
 //! A ledger in memory that applies change sets as the store does, and refuses what it refuses.
 
 use sponte_engine::commit::{
-    Account, AmpInvoiceRow, AttemptRow, ChangeSet, Direction, EventRow, PartRow, PaymentRow, Reason,
+    Account, AmpInvoiceRow, AttemptRow, ChangeSet, Direction, EventRow, Kind, PartRow, PaymentRow, Reason,
     SettingRow, Snapshot, State, TransferRow, TransferState, WaitingPart,
 };
-use sponte_engine::{AmpFact, AmpQuestion, Fact, PastAttempt, PastPart, Question};
+use sponte_engine::{AmpFact, AmpQuestion, Fact, KnownPayments, PastAttempt, PastPart, PayRequest, Question};
 use sponte_proto::{ChannelId, Msat, PaymentHash, PaymentId};
 use std::collections::BTreeMap;
 
@@ -111,12 +111,24 @@ impl Ledger {
         Some(PastPart { payment: self.payments[&part.payment].clone(), parts })
     }
 
+    /// What goes along with a request to pay.
+    pub fn known(&self, request: &PayRequest, id: PaymentId) -> KnownPayments {
+        let hash = request.invoice_hash();
+        let paid = |row: &&PaymentRow| {
+            hash.is_some() && row.plan.invoice_hash() == hash && row.state != State::Failed
+        };
+        KnownPayments {
+            of_key: self.payments.get(&id).cloned().map(Box::new),
+            of_invoice: self.payments.values().find(paid).map(|row| row.id),
+        }
+    }
+
     pub fn look_up(&self, question: Question) -> Fact {
         match question {
             Question::Received(hash, claim) => Fact::Received(self.received(hash, claim)),
             Question::Amp(asked) => Fact::Amp(Box::new(self.amp(&asked))),
             Question::Part(claim) => Fact::Part(self.past_part(claim).map(Box::new)),
-            Question::Attempt(id) => Fact::Attempt(self.past(id).map(Box::new)),
+            Question::SentPart(part) => Fact::SentPart(self.past(part).map(Box::new)),
             Question::Transfers(prefixes) => {
                 let under = |row: &&TransferRow| prefixes.iter().any(|prefix| row.key.starts_with(prefix));
                 Fact::Transfers(self.transfers.values().filter(under).cloned().collect())
@@ -125,7 +137,9 @@ impl Ledger {
     }
 
     fn past(&self, id: PaymentId) -> Option<PastAttempt> {
-        let attempt = self.attempts.get(&id)?.clone();
+        let part = self.parts.values().find(|row| row.claim.id == Some(id))?;
+        let of_part = |row: &&AttemptRow| row.payment == part.payment && row.number == part.attempt;
+        let attempt = self.attempts.values().find(of_part)?.clone();
         let payment = self.payments.get(&attempt.payment)?.clone();
         let own = |row: &&PartRow| row.payment == attempt.payment && row.attempt == attempt.number;
         let parts = self.parts.values().filter(own).cloned().collect();
@@ -142,7 +156,7 @@ impl Ledger {
         let attempts: Vec<AttemptRow> = self
             .attempts
             .values()
-            .filter(|row| row.state == State::Pending && pending(&row.payment))
+            .filter(|row| row.state != State::Failed && pending(&row.payment))
             .cloned()
             .collect();
         let of_attempt = |row: &&PartRow| {
@@ -215,12 +229,17 @@ impl Ledger {
         let own = |attempt: &&AttemptRow| attempt.payment == row.id;
         let states = |state| self.attempts.values().filter(own).filter(|row| row.state == state).count();
         let amount = row.amount.to_msat().cast_signed();
+        if row.direction == Direction::Out {
+            self.check_parts(row, to_world, fees);
+        }
         match (row.direction, row.state) {
             (Direction::Out, State::Settled) => {
-                assert_eq!((to_world, fees), (amount, row.fee.to_msat().cast_signed()));
+                assert_eq!(to_world + fees, amount + row.fee.to_msat().cast_signed());
+                assert!(to_world >= amount, "all of it");
                 assert_eq!((states(State::Settled), states(State::Pending)), (1, 0));
                 assert!(row.fee <= row.max_fee, "the limit was {}, the fee is {}", row.max_fee, row.fee);
                 assert_eq!(row.preimage.as_ref().map(|preimage| preimage.payment_hash()), row.hash);
+                assert_eq!(row.hash.is_none(), matches!(row.kind, Kind::Amp | Kind::AmpInvoice));
             }
             (Direction::In, State::Settled) => assert_eq!((to_world, fees), (-amount, 0)),
             (Direction::In, State::Held) | (_, State::Canceled) => assert_eq!((to_world, fees), (0, 0)),
@@ -232,10 +251,31 @@ impl Ledger {
                 assert_eq!((states(State::Settled), states(State::Pending)), (0, 0));
             }
             (Direction::Out, State::Pending) => {
-                assert_eq!((to_world, fees), (0, 0));
                 assert!(states(State::Pending) <= 1, "one attempt at a time");
             }
         }
+    }
+}
+
+impl Ledger {
+    /// Every part is booked as it stands, and what is on its way or paid keeps to the fee limit.
+    fn check_parts(&self, row: &PaymentRow, to_world: i64, fees: i64) {
+        let own = self.parts.values().filter(|part| part.payment == row.id);
+        let mut sums = [0; 3];
+        for part in own {
+            let (amount, fee) = (part.amount.to_msat().cast_signed(), part.fee.to_msat().cast_signed());
+            match part.state {
+                State::Settled => {
+                    let opened = part.claim.preimage.as_ref().map(|preimage| preimage.payment_hash());
+                    assert!(opened.is_some() && opened == part.claim.hash);
+                    sums = [sums[0] + amount, sums[1] + fee, sums[2] + fee];
+                }
+                State::Pending => sums[2] += fee,
+                _ => assert!(part.sent.failure.is_some()),
+            }
+        }
+        assert_eq!([sums[0], sums[1]], [to_world, fees]);
+        assert!(sums[2] <= row.max_fee.to_msat().cast_signed(), "the fee limit");
     }
 }
 

@@ -2,12 +2,15 @@
 
 mod amp_sets;
 mod books;
+mod corners;
 mod holds;
 mod inbox;
 mod incoming;
 mod late;
 mod ledger;
 mod outgoing;
+mod outgoing_kinds;
+mod payee;
 mod receive_simulator;
 mod recovery;
 mod rig;

@@ -187,7 +187,7 @@ impl Simulation {
                 Output::Backend(command) => self.inbox.execute(&command),
                 Output::Timeout(at) => self.timeout = Some(at),
                 Output::Answer(_, answer) => self.answers.push(answer),
-                Output::Reply(..) => unreachable!("nobody pays"),
+                Output::Reply(..) | Output::Quote(..) => unreachable!("nobody pays"),
             }
         }
     }

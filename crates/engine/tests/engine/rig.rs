@@ -1,15 +1,19 @@
 //! An engine over a ledger, driven by hand.
 
 use crate::ledger::Ledger;
+use secp256k1::{PublicKey, Secp256k1, SecretKey};
 use sponte_engine::backend::{
-    BackendEvent, Claimable, Command, Kinds, Purpose, Recovered, Send, SendFailure, SentPart,
+    BackendEvent, Claimable, Command, Destination, Kinds, NoRoutes, Purpose, Recovered, Route, RouteHop,
+    RouteRequest, Routes, Send, SendFailed,
 };
-use sponte_engine::commit::{PaymentRow, State};
+use sponte_engine::commit::{Failure, PartFailure, PaymentRow, State};
 use sponte_engine::{
-    Config, Engine, Fact, Input, NodeSecret, Output, PayError, PayRequest, ReceiveError, Ticket,
+    Config, Engine, Fact, Input, NodeSecret, Output, PayError, PayRequest, Quoted, ReceiveError, Ticket,
 };
+use sponte_proto::failure::FailureCode;
 use sponte_proto::{
-    BlockHeight, ChannelId, Msat, NodeId, PaymentHash, PaymentId, Preimage, Records, Timestamp,
+    BlockHeight, ChannelId, Msat, NodeId, PaymentHash, PaymentId, Preimage, Records, ShortChannelId,
+    Timestamp,
 };
 
 /// The tip that a backend tells when it recovers.
@@ -24,13 +28,14 @@ pub struct Rig {
     /// The kinds that the backend was told last.
     pub accepted: Option<Kinds>,
     pub answers: Vec<Result<(), ReceiveError>>,
+    pub quotes: Vec<Result<Result<Quoted, Failure>, PayError>>,
     replies: Vec<(Ticket, Result<PaymentId, PayError>)>,
 }
 
 pub fn node(byte: u8) -> NodeId {
-    let mut bytes = [byte; 33];
-    bytes[0] = 2;
-    NodeId::from_bytes(bytes).expect("starts with 02")
+    let key = SecretKey::from_slice(&[byte; 32]).expect("a key");
+    let point = PublicKey::from_secret_key(&Secp256k1::signing_only(), &key);
+    NodeId::from_bytes(point.serialize()).expect("a point")
 }
 
 pub fn channel(byte: u8) -> ChannelId {
@@ -54,10 +59,16 @@ pub fn request(key: &str) -> PayRequest {
         key: key.into(),
         destination: node(9),
         amount: msat(50_000),
+        kind: None,
+        fall_back: None,
         max_fee: Some(msat(1_000)),
+        max_parts: 4,
         timeout_ms: 60_000,
         max_attempts: 3,
+        final_cltv: None,
+        hints: vec![],
         records: Records::new(),
+        invoice: None,
     }
 }
 
@@ -98,6 +109,7 @@ impl Rig {
             timeout: None,
             accepted: None,
             answers: vec![],
+            quotes: vec![],
             replies: vec![],
         }
     }
@@ -117,6 +129,7 @@ impl Rig {
                 Output::Timeout(at) => self.timeout = Some(at),
                 Output::Reply(ticket, answer) => self.replies.push((ticket, answer)),
                 Output::Answer(_, answer) => self.answers.push(answer),
+                Output::Quote(_, answer) => self.quotes.push(answer),
             }
         }
         let booked: Vec<_> = self.engine.channel_balances_msat().collect();
@@ -128,18 +141,18 @@ impl Rig {
         self.input(Input::Backend(event, fact));
     }
 
-    pub fn recover(&mut self, attempts: &[PaymentId], inbound: &[PaymentHash]) {
-        self.recover_all(attempts, inbound, HEIGHT);
+    pub fn recover(&mut self, parts: &[PaymentId], inbound: &[PaymentHash]) {
+        self.recover_all(parts, inbound, HEIGHT);
     }
 
-    /// A start at a height; no attempt is known.
+    /// A start at a height; no part is known.
     pub fn recover_at(&mut self, height: u32, inbound: &[PaymentHash]) {
         self.recover_all(&[], inbound, height);
     }
 
-    fn recover_all(&mut self, attempts: &[PaymentId], inbound: &[PaymentHash], height: u32) {
+    fn recover_all(&mut self, parts: &[PaymentId], inbound: &[PaymentHash], height: u32) {
         self.input(Input::Recovered(Recovered {
-            attempts: attempts.to_vec(),
+            parts: parts.to_vec(),
             inbound: inbound.to_vec(),
             height: BlockHeight::new(height),
         }));
@@ -147,11 +160,30 @@ impl Rig {
 
     pub fn pay(&mut self, request: PayRequest) -> Result<PaymentId, PayError> {
         let ticket = Ticket(self.replies.len() as u64);
-        let known = self.ledger.payments.get(&self.engine.payment_id(&request.key)).cloned();
-        self.input(Input::Pay(request, ticket, known.map(Box::new)));
+        let known = self.ledger.known(&request, self.engine.payment_id(&request.key));
+        self.input(Input::Pay(Box::new(request), ticket, known));
+        self.replied(ticket)
+    }
+
+    pub fn cancel(&mut self, id: PaymentId) -> Result<PaymentId, PayError> {
+        let ticket = Ticket(self.replies.len() as u64);
+        let known = self.ledger.payments.get(&id).cloned();
+        self.input(Input::Cancel(id, ticket, known.map(Box::new)));
+        self.replied(ticket)
+    }
+
+    fn replied(&mut self, ticket: Ticket) -> Result<PaymentId, PayError> {
         let (answered, answer) = self.replies.pop().expect("every request is answered at once");
         assert_eq!(answered, ticket);
         answer
+    }
+
+    /// The time that the engine waits for, if it does.
+    pub fn engine_timeout(&mut self) -> Option<Timestamp> {
+        self.timeout = None;
+        self.now = self.now.plus_millis(1);
+        self.input(Input::Time);
+        self.timeout
     }
 
     /// Lets the engine's timeout come.
@@ -160,32 +192,61 @@ impl Rig {
         self.input(Input::Time);
     }
 
-    /// The one command since the last look, which is a send.
-    pub fn sent(&mut self) -> Send {
+    /// The one command since the last look, which asks for routes.
+    pub fn asked(&mut self) -> RouteRequest {
         match &std::mem::take(&mut self.commands)[..] {
-            [Command::Send(send)] => (**send).clone(),
-            other => panic!("not one send: {other:?}"),
+            [Command::Route(request)] => (**request).clone(),
+            other => panic!("not one question for routes: {other:?}"),
         }
     }
 
-    pub fn dispatched(&mut self, attempt: PaymentId) {
-        let parts = vec![SentPart {
-            channel: channel(1),
-            amount: msat(50_000),
-            fee: msat(100),
-            route: vec![node(5), node(9)],
-        }];
-        self.event(BackendEvent::Dispatched { attempt, parts });
+    /// Answers a question: these routes, by the byte of our channel, amount and fee in msat.
+    pub fn routed(&mut self, request: &RouteRequest, ways: &[(u8, u64, u64)]) -> Vec<Send> {
+        let found = Ok(ways.iter().map(|way| route(*way, request.destination)).collect());
+        self.event(routes(request, found));
+        std::mem::take(&mut self.commands).into_iter().map(send_of).collect()
     }
 
-    pub fn failed(&mut self, attempt: PaymentId, why: SendFailure) {
-        self.event(BackendEvent::AttemptFailed { attempt, why });
+    /// As [`Rig::routed`], where another question follows at once: it stays among the commands.
+    pub fn routed_on(&mut self, request: &RouteRequest, ways: &[(u8, u64, u64)]) -> Vec<Send> {
+        let found = Ok(ways.iter().map(|way| route(*way, request.destination)).collect());
+        self.event(routes(request, found));
+        let (sends, others) = std::mem::take(&mut self.commands)
+            .into_iter()
+            .partition(|command| matches!(command, Command::Send(_)));
+        self.commands = others;
+        let sends: Vec<Command> = sends;
+        sends.into_iter().map(send_of).collect()
+    }
+
+    /// Answers a question: there are none.
+    pub fn no_routes(&mut self, request: &RouteRequest, why: NoRoutes) {
+        self.event(routes(request, Err(why)));
         self.ledger.check();
     }
 
+    /// The whole amount leaves by one route, over another node, for 100 msat.
+    pub fn sent(&mut self) -> Send {
+        let request = self.asked();
+        let amount = request.amount.to_msat();
+        let mut sends = self.routed(&request, &[(1, amount, 100)]);
+        assert_eq!(sends.len(), 1);
+        sends.remove(0)
+    }
+
+    pub fn failed(&mut self, send: &Send, why: PartFailure) {
+        self.event(BackendEvent::PartFailed(SendFailed { part: send.part, why }));
+        self.ledger.check();
+    }
+
+    /// A keysend, or whatever says all about itself, is paid.
     pub fn paid(&mut self, send: &Send) {
-        let (attempt, preimage) = (send.attempt, send.preimage.clone());
-        self.event(BackendEvent::Sent { attempt, preimage, fee: msat(100) });
+        self.proven(send, crate::payee::proof(send));
+    }
+
+    pub fn proven(&mut self, send: &Send, preimage: Preimage) {
+        self.event(BackendEvent::PartSent { part: send.part, preimage });
+        self.ledger.check();
     }
 
     pub fn row(&self, id: PaymentId) -> &PaymentRow {
@@ -203,5 +264,46 @@ impl Rig {
 
     pub fn events(&self) -> Vec<&'static str> {
         self.ledger.events.iter().map(|row| row.kind).collect()
+    }
+}
+
+/// A node on the way failed it; its channel is 77.
+pub const ON_THE_WAY: PartFailure = on_the_way(77);
+
+/// A node on the way failed it, for what its channel asks.
+pub const fn on_the_way(channel: u64) -> PartFailure {
+    PartFailure {
+        hop: Some(1),
+        code: Some(FailureCode::FEE_INSUFFICIENT),
+        channel: Some(ShortChannelId::new(channel)),
+    }
+}
+
+/// The destination, two hops away, answers so.
+pub fn refusal(code: FailureCode) -> PartFailure {
+    PartFailure { hop: Some(2), code: Some(code), channel: None }
+}
+
+fn route((ours, amount, fee): (u8, u64, u64), destination: NodeId) -> Route {
+    let hop = |node, keeps, number: u64| RouteHop {
+        node,
+        channel: ShortChannelId::new(number),
+        keeps: msat(keeps),
+        cltv_delta: 144,
+        announced: true,
+    };
+    Route { channel: channel(ours), hops: vec![hop(node(5), fee, ours.into()), hop(destination, amount, 9)] }
+}
+
+/// A destination that says that it takes everything.
+fn routes(request: &RouteRequest, found: Result<Vec<Route>, NoRoutes>) -> BackendEvent {
+    let destination = Destination { known: true, keysend: true, amp: true, mpp: true };
+    BackendEvent::Routes(Box::new(Routes { query: request.query, found, destination }))
+}
+
+fn send_of(command: Command) -> Send {
+    match command {
+        Command::Send(send) => *send,
+        other => panic!("not a send: {other:?}"),
     }
 }

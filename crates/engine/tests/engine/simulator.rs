@@ -2,10 +2,11 @@
 //! everything has ended. `SPONTE_SEED` runs one seed, `SPONTE_SEEDS` so many.
 
 use crate::ledger::Ledger;
+use crate::payee::End;
 use crate::rig::{config, msat, node, request};
 use crate::world::{Backend, Inbound, Network, Random};
 use sponte_engine::backend::Recovered;
-use sponte_engine::commit::{Account, State};
+use sponte_engine::commit::{Account, Kind, State};
 use sponte_engine::{Engine, Fact, Input, Output, PayError, Ticket};
 use sponte_proto::{PaymentId, Timestamp};
 use std::collections::BTreeMap;
@@ -22,8 +23,8 @@ struct Simulation {
     network: Network,
     now: Timestamp,
     timeout: Option<Timestamp>,
-    /// Whose attempt; the network does not care, the laws do.
-    owners: BTreeMap<PaymentId, PaymentId>,
+    /// Whose part, and of which attempt; the network does not care, the laws do.
+    owners: BTreeMap<PaymentId, (PaymentId, u32)>,
     answer: Option<Result<PaymentId, PayError>>,
 }
 
@@ -59,6 +60,7 @@ impl Simulation {
             8 | 9 => self.commit(),
             10 => self.pass_time(),
             11 if self.random.one_in(2) => self.crash(),
+            12 if self.random.one_in(8) => self.cancel(),
             _ => {}
         }
         if self.random.one_in(2) {
@@ -71,17 +73,31 @@ impl Simulation {
     fn pay(&mut self) {
         let key = format!("key {}", self.random.below(6));
         let mut request = request(&key);
+        let number = key.bytes().last().expect("it is not empty");
+        request.kind =
+            [None, None, Some(Kind::Keysend), Some(Kind::MppKeysend), Some(Kind::Amp), Some(Kind::Ecdh)]
+                [usize::from(number) % 6];
+        request.fall_back = [None, Some(true)][usize::from(number) % 2];
+        request.max_attempts = 6;
         let other = self.random.one_in(8);
         if other {
             request.amount = msat(1);
         }
         let before = self.ledger.payments.get(&self.engine.payment_id(&key)).cloned();
-        self.input(Input::Pay(request.clone(), Ticket(1), before.clone().map(Box::new)));
+        let known = self.ledger.known(&request, self.engine.payment_id(&key));
+        self.input(Input::Pay(Box::new(request.clone()), Ticket(1), known));
         let answer = self.answer.take().expect("every request is answered at once");
         if let Some(row) = before {
             let expected = if request.same_payment(&row) { Ok(row.id) } else { Err(PayError::KeyReused) };
             assert_eq!(answer, expected);
         }
+    }
+
+    fn cancel(&mut self) {
+        let Some(id) = self.random.pick(self.ledger.payments.keys().copied()) else { return };
+        let known = self.ledger.payments.get(&id).cloned().map(Box::new);
+        self.input(Input::Cancel(id, Ticket(2), known));
+        self.answer.take().expect("every request is answered at once").ok();
     }
 
     fn expire(&mut self) {
@@ -124,14 +140,16 @@ impl Simulation {
                 Output::Persist(changes) => self.ledger.apply(*changes),
                 Output::Backend(command) => {
                     if let sponte_engine::backend::Command::Send(send) = &command {
-                        self.owners.insert(send.attempt, self.ledger.attempts[&send.attempt].payment);
-                        assert_eq!(send.destination, node(9));
+                        let part = self.ledger.parts.values().find(|row| row.claim.id == Some(send.part));
+                        let part = part.expect("its row comes before it");
+                        self.owners.insert(send.part, (part.payment, part.attempt));
+                        assert_eq!(send.route.hops.last().map(|hop| hop.node), Some(node(9)));
                     }
                     self.backend.execute(command, &mut self.random);
                 }
                 Output::Timeout(at) => self.timeout = Some(at),
                 Output::Reply(_, answer) => self.answer = Some(answer),
-                Output::Answer(..) => unreachable!("nobody asks about payments to us"),
+                Output::Answer(..) | Output::Quote(..) => unreachable!("nobody asks for it"),
             }
         }
     }
@@ -163,13 +181,12 @@ impl Simulation {
         let memory: Vec<_> = self.engine.channel_balances_msat().collect();
         assert_eq!(memory, self.ledger.channel_balances_msat(), "memory and ledger agree");
         let mut paid = BTreeMap::<PaymentId, u32>::new();
-        for (attempt, outcome) in &self.network.outcomes {
-            if outcome.is_none() {
-                *paid.entry(self.owners[attempt]).or_default() += 1;
-            }
+        for (part, _) in self.network.payee.ends.iter().filter(|(_, end)| matches!(end, End::Paid(_))) {
+            let (payment, attempt) = self.owners[part];
+            assert_eq!(*paid.entry(payment).or_insert(attempt), attempt, "a key is paid at most once");
         }
-        assert!(paid.values().all(|times| *times == 1), "a key is paid at most once");
-        assert!(!self.ledger.events.iter().any(|row| row.kind == "anomaly"), "the backend kept its word");
+        let anomaly = self.ledger.events.iter().find(|row| row.kind == "anomaly");
+        assert_eq!(anomaly, None, "the backend kept its word");
         for event in self.ledger.events.iter().filter(|row| row.kind == "receive_failed") {
             let payment = event.payment.expect("it is about one");
             assert_eq!(self.ledger.payments[&payment].state, State::Failed, "told as failed");
@@ -198,9 +215,11 @@ impl Simulation {
         for account in [Account::HeldIn, Account::InFlightOut] {
             assert_eq!((self.ledger.posted(account), self.ledger.pending(account)), (0, 0));
         }
-        for (attempt, outcome) in self.network.outcomes.iter().filter(|(_, outcome)| outcome.is_none()) {
-            let payment = &self.ledger.payments[&self.owners[attempt]];
-            assert_eq!(payment.state, State::Settled, "{outcome:?}");
+        for (part, end) in &self.network.payee.ends {
+            if matches!(end, End::Paid(_)) {
+                let payment = &self.ledger.payments[&self.owners[part].0];
+                assert_eq!(payment.state, State::Settled, "{end:?}");
+            }
         }
     }
 }

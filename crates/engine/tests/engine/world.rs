@@ -2,10 +2,12 @@
 //! what it sealed survives a crash, events that were not handled by then come again, and nothing
 //! leaves before it is durable. The network never forgets.
 
+use crate::payee::{self, End, Payee};
 use sponte_engine::backend::{
     BackendEvent, Claimable, Claimed, ClaimedPart, Command, Purpose, ReceiveFailed, Recovered, Send,
-    SendFailure, SentPart,
+    SendFailed,
 };
+use sponte_engine::commit::PartFailure;
 use sponte_proto::{BlockHeight, ChannelId, CltvExpiry, PaymentHash, PaymentId};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -49,7 +51,7 @@ pub enum Inbound {
 /// What a crash brings back to the last seal.
 #[derive(Clone, Debug, Default)]
 pub struct Backend {
-    pub attempts: BTreeMap<PaymentId, (Send, Vec<SentPart>)>,
+    pub parts: BTreeMap<PaymentId, Send>,
     pub inbound: BTreeMap<PaymentHash, (Claimable, Inbound)>,
     pub queue: VecDeque<BackendEvent>,
     /// Facts of the network that were told.
@@ -61,12 +63,13 @@ pub struct Backend {
 /// What nothing brings back.
 #[derive(Debug, Default)]
 pub struct Network {
-    /// Attempts that were decided, and how.
-    pub outcomes: BTreeMap<PaymentId, Option<SendFailure>>,
+    /// Where our payments go.
+    pub payee: Payee,
     /// Hashes whose preimages left.
     pub released: BTreeSet<PaymentHash>,
     /// Forwards and the like, in order.
     pub facts: Vec<BackendEvent>,
+    accounted: BTreeSet<PaymentId>,
     /// What the channels really hold.
     pub truth_msat: BTreeMap<ChannelId, i64>,
 }
@@ -75,6 +78,10 @@ impl Backend {
     /// Does what the engine decided.
     pub fn execute(&mut self, command: Command, random: &mut Random) {
         match command {
+            Command::Route(request) => {
+                let routes = payee::routes(&request, &[node(5), node(6)], random);
+                self.queue.push_back(BackendEvent::Routes(Box::new(routes)));
+            }
             Command::Send(send) => self.send(*send, random),
             Command::Claim(hash, _) => {
                 if let Some((_, state @ Inbound::Offered)) = self.inbound.get_mut(&hash) {
@@ -87,33 +94,13 @@ impl Backend {
     }
 
     fn send(&mut self, send: Send, random: &mut Random) {
-        let attempt = send.attempt;
-        if random.one_in(5) {
-            let why = random.pick([
-                SendFailure::PeersOffline,
-                SendFailure::NeverLeft,
-                SendFailure::NoRoute { destination_known: true },
-                SendFailure::InsufficientBalance { spendable: msat(1) },
-            ]);
-            let why = why.expect("some of them");
-            self.queue.push_back(BackendEvent::AttemptFailed { attempt, why });
-            return;
+        let part = send.part;
+        if random.one_in(8) {
+            let failed = SendFailed { part, why: PartFailure::NEVER_LEFT };
+            return self.queue.push_back(BackendEvent::PartFailed(failed));
         }
-        let fee = random.next() % (send.max_fee.to_msat() + 1);
-        let half = send.amount.to_msat() / 2;
-        let part = |channel_: u8, amount: u64, fee: u64| SentPart {
-            channel: channel(channel_),
-            amount: msat(amount),
-            fee: msat(fee),
-            route: vec![send.destination],
-        };
-        let parts = match random.below(2) {
-            0 => vec![part(1, send.amount.to_msat(), fee)],
-            _ => vec![part(1, half, fee), part(2, send.amount.to_msat() - half, 0)],
-        };
-        self.queue.push_back(BackendEvent::Dispatched { attempt, parts: parts.clone() });
-        let known = self.attempts.insert(attempt, (send, parts));
-        assert!(known.is_none(), "an attempt's id is never used again");
+        let known = self.parts.insert(part, send);
+        assert!(known.is_none(), "a part's id is never used again");
     }
 
     pub fn fail(&mut self, hash: PaymentHash) {
@@ -140,7 +127,7 @@ impl Backend {
     pub fn recovered(&self) -> Recovered {
         let held = self.inbound.iter().filter(|(_, (_, state))| *state != Inbound::Failed);
         Recovered {
-            attempts: self.attempts.keys().copied().collect(),
+            parts: self.parts.keys().copied().collect(),
             inbound: held.map(|(hash, _)| *hash).collect(),
             height: BlockHeight::new(HEIGHT),
         }
@@ -204,34 +191,31 @@ impl Network {
         }
     }
 
-    /// One durable attempt ends, well or badly, and its end is told.
+    /// One durable part moves on, and its end is told.
     pub fn resolve(&mut self, durable: &Backend, live: &mut Backend, random: &mut Random) {
-        let on_their_way =
-            durable.attempts.keys().filter(|attempt| live.attempts.contains_key(attempt)).copied();
-        let Some(attempt) = random.pick(on_their_way) else { return };
-        let (send, parts) = live.attempts.remove(&attempt).expect("picked from it");
-        let outcome = self.outcomes.entry(attempt).or_insert_with(|| {
-            let outcome =
-                random.pick([None, Some(SendFailure::OnTheWay), Some(SendFailure::RecipientRefused)]);
-            let outcome = outcome.expect("some of them");
-            if outcome.is_none() {
-                for part in &parts {
-                    let gross = part.amount.to_msat() + part.fee.to_msat();
-                    *self.truth_msat.entry(part.channel).or_default() -= gross.cast_signed();
-                }
-            }
-            outcome
+        let on_their_way = durable.parts.keys().filter(|part| live.parts.contains_key(part)).copied();
+        let Some(part) = random.pick(on_their_way) else { return };
+        let send = live.parts[&part].clone();
+        let paid_before = self.payee.ends.len();
+        let end = self.payee.advance(part, &send, random);
+        if self.payee.ends.len() > paid_before {
+            self.account(live);
+        }
+        let Some(end) = end else { return };
+        live.parts.remove(&part);
+        live.queue.push_back(match end {
+            End::Paid(preimage) => BackendEvent::PartSent { part, preimage },
+            End::Failed(why) => BackendEvent::PartFailed(SendFailed { part, why }),
         });
-        let fee = parts.iter().map(|part| part.fee.to_msat()).sum();
-        match outcome.clone() {
-            None => {
-                let preimage = send.preimage;
-                live.queue.push_back(BackendEvent::Sent { attempt, preimage, fee: msat(fee) });
-            }
-            Some(why) => {
-                let channel = Some(random.next() % 5);
-                live.queue.push_back(BackendEvent::PartFailed { attempt, channel, by_recipient: false });
-                live.queue.push_back(BackendEvent::AttemptFailed { attempt, why });
+    }
+
+    /// What was paid has left our channels. All parts of a set that is claimed are on their way.
+    fn account(&mut self, live: &Backend) {
+        for (part, end) in &self.payee.ends {
+            let Some(send) = live.parts.get(part) else { continue };
+            if matches!(end, End::Paid(_)) && self.accounted.insert(*part) {
+                let gross = send.route.amount().to_msat() + send.route.fee().to_msat();
+                *self.truth_msat.entry(send.route.channel).or_default() -= gross.cast_signed();
             }
         }
     }

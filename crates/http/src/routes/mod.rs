@@ -7,6 +7,7 @@ pub(crate) mod events;
 pub(crate) mod held;
 pub(crate) mod info;
 pub(crate) mod pay;
+pub(crate) mod pay_invoice;
 pub(crate) mod payments;
 pub(crate) mod peers;
 pub(crate) mod receive;

@@ -1,19 +1,14 @@
-//! `POST /v1/pay`
+//! `POST /v1/pay` and its quote
 
+use crate::asking;
 use crate::error::ApiError;
 use crate::extract::{Asked, Body};
 use crate::routes::payments;
 use crate::state::App;
 use axum::Json;
 use axum::extract::State;
-use sponte_api::{PayRequest, PaymentDetail, RecordInput, WaitQuery};
+use sponte_api::{PayRequest, PaymentDetail, Quote, WaitQuery};
 use sponte_node::PaymentRequest;
-use sponte_proto::{Record, TEXT_RECORD};
-
-/// No attempt starts later, unless the request says otherwise.
-const TIMEOUT_MS: u64 = 60_000;
-/// So many attempts may be made, unless the request says otherwise.
-const MAX_ATTEMPTS: u32 = 30;
 
 pub(crate) async fn pay(
     State(app): State<App>,
@@ -25,28 +20,18 @@ pub(crate) async fn pay(
     payments::detail(&app.handle, id).await.map(Json)
 }
 
-fn to_node(request: PayRequest) -> Result<PaymentRequest, ApiError> {
-    let mut records = RecordInput::collect(&request.records)?;
-    if let Some(message) = request.message {
-        let record = Record::new(TEXT_RECORD, message.into_bytes()).map_err(sponte_api::RecordError::from)?;
-        records.insert(record).map_err(sponte_api::RecordError::from)?;
-    }
-    Ok(PaymentRequest {
-        key: match request.key {
-            Some(key) => key,
-            None => fresh_key()?,
-        },
-        destination: request.destination,
-        amount: request.amount_msat,
-        max_fee: request.max_fee_msat,
-        timeout_ms: request.timeout_ms.unwrap_or(TIMEOUT_MS),
-        max_attempts: request.max_attempts.unwrap_or(MAX_ATTEMPTS),
-        records,
-    })
+pub(crate) async fn quote(
+    State(app): State<App>,
+    Body(request): Body<PayRequest>,
+) -> Result<Json<Quote>, ApiError> {
+    asking::quote(&app.handle, to_node(request)?).await.map(Json)
 }
 
-fn fresh_key() -> Result<String, ApiError> {
-    let mut key = [0; 16];
-    getrandom::fill(&mut key).map_err(ApiError::internal)?;
-    Ok(sponte_proto::hex(&key))
+fn to_node(request: PayRequest) -> Result<PaymentRequest, ApiError> {
+    let PayRequest { destination, amount_msat, key, kind, fall_back, limits, message, records } = request;
+    Ok(PaymentRequest {
+        kind: kind.map(asking::kind),
+        fall_back,
+        ..asking::request(destination, amount_msat, key, limits, message, &records)?
+    })
 }

@@ -1,4 +1,4 @@
-//! `GET /v1/payments` and `GET /v1/payments/{id}`
+//! `GET /v1/payments`, `GET /v1/payments/{id}` and `POST /v1/payments/{id}/cancel`
 
 use crate::blocking::read;
 use crate::convert;
@@ -51,6 +51,15 @@ pub(crate) async fn show(
     Asked(query): Asked<WaitQuery>,
 ) -> Result<Json<PaymentDetail>, ApiError> {
     wait(&app, id, query).await?;
+    detail(&app.handle, id).await.map(Json)
+}
+
+/// No further attempt; answered with what is left.
+pub(crate) async fn cancel(
+    State(app): State<App>,
+    Id(id): Id<PaymentId>,
+) -> Result<Json<PaymentDetail>, ApiError> {
+    app.handle.cancel(id).await?;
     detail(&app.handle, id).await.map(Json)
 }
 

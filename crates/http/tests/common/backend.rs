@@ -1,9 +1,9 @@
-//! Lightning, played: destinations are told apart by their bytes.
+//! Lightning, played.
 
+use super::sending;
 use sponte_engine::backend::{
     Admin, Backend, BackendEvent, ChannelOpened, Claimable, Claimed, ClaimedPart, CoinsSent, Command,
-    NodeInfo, Peer, Purpose, ReceiveFailed, Recovered, Refusal, RefusalKind, Sealed, Send, SendFailure,
-    SentPart, WalletBalance,
+    NodeInfo, Peer, Purpose, ReceiveFailed, Recovered, Refusal, RefusalKind, Sealed, Send, WalletBalance,
 };
 use sponte_node::Waker;
 use sponte_proto::{
@@ -11,13 +11,6 @@ use sponte_proto::{
 };
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
-
-/// A destination that takes nothing.
-pub const REFUSING: u8 = 0x11;
-/// A destination that cannot be reached.
-pub const OFFLINE: u8 = 0x22;
-/// A destination that answers when the test says so.
-pub const SILENT: u8 = 0x33;
 
 /// A node id that is told apart by a byte.
 pub fn node_id(byte: u8) -> NodeId {
@@ -55,12 +48,8 @@ impl Shared {
     }
 
     pub fn answer_silent(&mut self) {
-        let sent = self.silent.drain(..).map(|send| BackendEvent::Sent {
-            attempt: send.attempt,
-            preimage: send.preimage,
-            fee: Msat::ZERO,
-        });
-        self.events.extend(sent.collect::<Vec<_>>());
+        let ended: Vec<_> = self.silent.drain(..).map(|send| sending::ended(&send)).collect();
+        self.events.extend(ended);
         self.wake();
     }
 
@@ -75,7 +64,7 @@ pub struct Played {
     dirty: bool,
 }
 
-fn channel() -> ChannelId {
+pub fn channel() -> ChannelId {
     ChannelId::from_bytes([8; 32])
 }
 
@@ -86,28 +75,10 @@ impl Played {
 
     fn send(&mut self, send: Send) {
         let mut shared = self.shared.lock().expect("no panic");
-        let attempt = send.attempt;
-        let why = match send.destination.to_bytes()[1] {
-            REFUSING => Some(SendFailure::RecipientRefused),
-            OFFLINE => Some(SendFailure::NoRoute { destination_known: false }),
-            _ => None,
-        };
-        if let Some(why) = why {
-            shared.events.push(BackendEvent::AttemptFailed { attempt, why });
-            return;
+        match sending::waits(&send) {
+            true => shared.silent.push(send),
+            false => shared.events.push(sending::ended(&send)),
         }
-        let part = SentPart {
-            channel: channel(),
-            amount: send.amount,
-            fee: Msat::ZERO,
-            route: vec![send.destination],
-        };
-        shared.events.push(BackendEvent::Dispatched { attempt, parts: vec![part] });
-        if send.destination.to_bytes()[1] == SILENT {
-            shared.silent.push(send);
-            return;
-        }
-        shared.events.push(BackendEvent::Sent { attempt, preimage: send.preimage, fee: Msat::ZERO });
     }
 }
 
@@ -121,6 +92,10 @@ impl Backend for Played {
     fn execute(&mut self, command: Command) {
         self.dirty = true;
         match command {
+            Command::Route(request) => {
+                let routes = BackendEvent::Routes(Box::new(sending::routes(&request)));
+                self.shared.lock().expect("no panic").events.push(routes);
+            }
             Command::Send(send) => self.send(*send),
             Command::Claim(hash, _) => {
                 let id = PaymentId::from_bytes([5; 32]);
@@ -147,6 +122,7 @@ impl Backend for Played {
         let refuse = |kind, words: &str| Refusal::new(kind, words);
         match request {
             Admin::AmpInvoice(_, reply) => reply(Ok("lnbcrt1signed".into())),
+            Admin::ReadInvoice(text, reply) => reply(sending::read_invoice(&text)),
             Admin::Connect(id, address, reply) if address.ends_with(":1") => {
                 let words = format!("{id} does not answer at {address}: check the address");
                 reply(Err(Refusal::new(RefusalKind::Unavailable, words)));

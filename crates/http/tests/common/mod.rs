@@ -3,10 +3,13 @@
 #![allow(dead_code, reason = "not every test file uses all of it")]
 
 mod backend;
+pub mod sending;
 
 #[allow(unused_imports, reason = "not every test file uses all of it")]
-pub use backend::{OFFLINE, REFUSING, SILENT, node_id};
+pub use backend::node_id;
 use backend::{Played, Shared};
+#[allow(unused_imports, reason = "not every test file uses all of it")]
+pub use sending::{REFUSING, SILENT};
 use sponte_api::Client;
 use sponte_engine::{Config, NodeSecret};
 use sponte_http::serve;
@@ -77,7 +80,7 @@ impl Served {
         shared.receive(Preimage::from_bytes([9; 32]), amount, records);
     }
 
-    /// The destination [`SILENT`] answers at last.
+    /// Destinations that wait for it answer at last.
     pub fn answer_silent(&self) {
         self.shared.lock().expect("no panic").answer_silent();
     }

@@ -1,5 +1,6 @@
 use super::*;
 use crate::htlcs::Htlcs;
+use crate::sent::SentHtlcs;
 use bitcoin::secp256k1::ecdsa::Signature;
 use bitcoin::secp256k1::{Message, Secp256k1, SecretKey};
 use lightning::routing::gossip::NodeId;
@@ -99,7 +100,7 @@ fn funding_signed(channel: u8) -> MessageSendEvent {
 
 fn handler(out: Vec<MessageSendEvent>) -> Handler<Recorder> {
     let signer = Arc::new(KeysManager::new(&[4; 32], 1, 1, true));
-    let interpreter = Interpreter::new([5; 32], signer, Htlcs::default());
+    let interpreter = Interpreter::new([5; 32], signer, Htlcs::default(), SentHtlcs::default());
     interpreter.accept(Kinds { ecdh0: true, ..Kinds::default() });
     interpreter.htlcs.channel_ready(ChannelId([7; 32]), peer(1));
     Handler::new(Arc::new(Recorder { out: Mutex::new(out), ..Recorder::default() }), interpreter)

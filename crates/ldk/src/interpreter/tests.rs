@@ -19,7 +19,7 @@ const KINDS: Kinds = Kinds { ecdh0: true, ..NO_KINDS };
 
 fn interpreter() -> Interpreter {
     let signer = Arc::new(KeysManager::new(&[4; 32], 1, 1, true));
-    let interpreter = Interpreter::new([5; 32], signer, Htlcs::default());
+    let interpreter = Interpreter::new([5; 32], signer, Htlcs::default(), SentHtlcs::default());
     interpreter.accept(KINDS);
     interpreter.htlcs.channel_ready(CHANNEL, peer(1));
     interpreter
@@ -141,4 +141,50 @@ fn a_channel_that_became_ready_carries_htlcs() {
     let msg = LengthReadable::read_from_fixed_length_buffer(&mut &wire[..]).expect("well formed");
     interpreter.outgoing(&mut [MessageSendEvent::SendChannelReady { node_id: peer(2), msg }]);
     assert!(interpreter.htlcs.is_channel(ChannelId([9; 32]), &peer(2)));
+}
+
+/// A peer may name any channel: what it says of others' HTLCs is not believed.
+#[test]
+fn only_who_has_the_channel_fails_an_htlc_in_it() {
+    use sponte_engine::backend::SessionKey;
+    use sponte_engine::commit::PartFailure;
+    use sponte_proto::{NodeId, PaymentId, ShortChannelId};
+
+    let interpreter = interpreter();
+    let node = NodeId::from_bytes(peer(2).serialize()).expect("a point");
+    let sent = crate::sent::SentHtlc {
+        session_key: SessionKey::from_bytes([0x41; 32]),
+        hash: PaymentHash::from_bytes([6; 32]),
+        channel: CHANNEL,
+        hops: vec![(node, ShortChannelId::new(101))],
+        number: None,
+        failure: None,
+    };
+    let part = PaymentId::from_bytes([1; 32]);
+    assert!(interpreter.sent.insert(part, sent));
+    let (mut leaving, _) = htlc(&interpreter);
+    leaving.payment_hash = LdkHash([6; 32]);
+    let updates = CommitmentUpdate {
+        update_add_htlcs: vec![leaving.clone()],
+        update_fulfill_htlcs: vec![],
+        update_fail_htlcs: vec![],
+        update_fail_malformed_htlcs: vec![],
+        update_fee: None,
+        commitment_signed: vec![],
+    };
+    interpreter.outgoing(&mut [MessageSendEvent::UpdateHTLCs {
+        node_id: peer(1),
+        channel_id: CHANNEL,
+        updates,
+    }]);
+    let mut wire = CHANNEL.0.to_vec();
+    wire.extend(leaving.htlc_id.to_be_bytes());
+    wire.extend([0; 32]);
+    wire.extend([0xc0, 5]);
+    let malformed =
+        UpdateFailMalformedHTLC::read_from_fixed_length_buffer(&mut &wire[..]).expect("well formed");
+    interpreter.malformed(&peer(2), &malformed);
+    assert_eq!(interpreter.sent.end(&part, None), PartFailure::default());
+    interpreter.malformed(&peer(1), &malformed);
+    assert_eq!(interpreter.sent.end(&part, None).hop, Some(1));
 }

@@ -186,8 +186,9 @@ impl Translator {
     }
 
     /// What the facts say that LDK gives back under a hash. (LDK decrypts them by itself; the cipher
-    /// is a stream, so the call that encrypted them decrypts them, too.)
-    fn open_facts(&self, hash: &PaymentHash, metadata: &[u8]) -> Option<AmpShard> {
+    /// is a stream, so the call that encrypted them decrypts them, too.) `None` for bytes that say
+    /// nothing; whether they are ours LDK alone tells, by the payment secret.
+    pub fn open_facts(&self, hash: &PaymentHash, metadata: &[u8]) -> Option<AmpShard> {
         let (sealed, nonce) = metadata.split_last_chunk::<NONCE>()?;
         let mut entropy = Entropy([0; 32]);
         entropy.0[..NONCE].copy_from_slice(nonce);

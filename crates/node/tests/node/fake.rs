@@ -3,14 +3,16 @@
 //! its [`World`].
 
 use sponte_engine::backend::{
-    Admin, Backend, BackendEvent, Channel, Claimable, Claimed, ClaimedPart, Command, Purpose, ReceiveFailed,
-    Recovered, Refusal, Reply, Sealed, Send, SendFailure, SentPart, WalletBalance,
+    Admin, Backend, BackendEvent, Channel, Claimable, Claimed, ClaimedPart, Command, Destination, NoRoutes,
+    Purpose, ReceiveFailed, Recovered, Refusal, Reply, Route, RouteHop, RouteRequest, Routes, Sealed, Send,
+    SendFailed, WalletBalance,
 };
-use sponte_engine::commit::KvBatch;
+use sponte_engine::commit::{KvBatch, PartFailure};
 use sponte_engine::{Config, NodeSecret};
 use sponte_node::{Node, PaymentRequest, StartError, Waker, spawn};
 use sponte_proto::{
     BlockHeight, ChannelId, CltvExpiry, Msat, NodeId, PaymentHash, PaymentId, Preimage, Records,
+    ShortChannelId,
 };
 use sponte_store::{Failpoints, Options, Store};
 use std::collections::VecDeque;
@@ -24,20 +26,23 @@ use std::time::Duration;
 /// Long enough for a loaded machine; nothing waits so long unless it fails.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What becomes of attempts that have left.
+/// What becomes of payments.
 #[derive(Clone, Debug, Default)]
 pub enum Fate {
     #[default]
     Paid,
     Held,
-    Failed(SendFailure),
+    /// The HTLC fails.
+    Failed(PartFailure),
+    /// None leaves.
+    NoRoutes(NoRoutes),
 }
 
 /// What tests see of a backend, and stir in it.
 #[derive(Default)]
 pub struct State {
     pub log: Vec<String>,
-    /// Attempts whose HTLCs left.
+    /// HTLCs that left.
     pub left: Vec<Send>,
     /// Hashes whose preimages left.
     pub released: Vec<PaymentHash>,
@@ -123,8 +128,8 @@ impl World {
 /// Lives on the thread that made it.
 struct Fake {
     world: World,
-    /// Attempts on their way, and whether they left.
-    attempts: BTreeMap<PaymentId, (Preimage, bool)>,
+    /// HTLCs on their way.
+    parts: BTreeMap<PaymentId, Preimage>,
     inbound: BTreeMap<PaymentHash, Claimable>,
     queue: VecDeque<BackendEvent>,
     kv: KvBatch,
@@ -171,9 +176,9 @@ impl Backend for Fake {
                         });
                     }
                 },
-                BackendEvent::Sent { attempt, .. } | BackendEvent::AttemptFailed { attempt, .. } => {
-                    self.attempts.remove(attempt);
-                    self.kv.delete("fake", attempt.to_string());
+                BackendEvent::PartSent { part, .. } | BackendEvent::PartFailed(SendFailed { part, .. }) => {
+                    self.parts.remove(part);
+                    self.kv.delete("fake", part.to_string());
                 }
                 _ => {}
             }
@@ -185,16 +190,14 @@ impl Backend for Fake {
     fn execute(&mut self, command: Command) {
         self.dirty = true;
         match command {
+            Command::Route(request) => {
+                let fate = self.world.state().fate.clone();
+                self.queue.push_back(BackendEvent::Routes(Box::new(routes(&request, fate))));
+            }
             Command::Send(send) => {
-                self.attempts.insert(send.attempt, (send.preimage.clone(), false));
-                self.kv.put("fake", send.attempt.to_string(), send.preimage.to_bytes().to_vec());
-                let part = SentPart {
-                    channel: channel(1),
-                    amount: send.amount,
-                    fee: Msat::new(5).expect("small"),
-                    route: vec![send.destination],
-                };
-                self.queue.push_back(BackendEvent::Dispatched { attempt: send.attempt, parts: vec![part] });
+                let preimage = preimage(&send);
+                self.kv.put("fake", send.part.to_string(), preimage.to_bytes().to_vec());
+                self.parts.insert(send.part, preimage);
                 self.next.push(Leaving::Htlc(send));
             }
             Command::Claim(hash, _) => self.next.push(Leaving::Preimage(hash)),
@@ -226,7 +229,7 @@ impl Backend for Fake {
     fn recovered(&mut self) -> Result<Recovered, Refusal> {
         self.world.log("recovered");
         Ok(Recovered {
-            attempts: self.attempts.keys().copied().collect(),
+            parts: self.parts.keys().copied().collect(),
             inbound: self.inbound.keys().copied().collect(),
             height: BlockHeight::new(700_000),
         })
@@ -266,13 +269,13 @@ impl Fake {
         let mut state = self.world.state();
         match leaving {
             Leaving::Htlc(send) => {
-                let attempt = send.attempt;
                 state.left.push(*send.clone());
                 match &state.fate {
-                    Fate::Held => {}
+                    Fate::Held | Fate::NoRoutes(_) => {}
                     Fate::Paid => self.queue.push_back(sent(&send)),
                     Fate::Failed(why) => {
-                        self.queue.push_back(BackendEvent::AttemptFailed { attempt, why: why.clone() });
+                        let failed = SendFailed { part: send.part, why: *why };
+                        self.queue.push_back(BackendEvent::PartFailed(failed));
                     }
                 }
             }
@@ -310,17 +313,17 @@ pub fn open(dir: &Path, failpoints: Failpoints) -> Store {
 /// Starts a node whose backend goes on from what the store has.
 pub fn start(store: &Store, world: &World) -> Result<Node, StartError<Infallible>> {
     let kept = store.kv("fake").expect("reads");
-    let attempts = kept.into_iter().map(|(id, preimage)| {
+    let parts = kept.into_iter().map(|(id, preimage)| {
         let preimage = Preimage::from_bytes(preimage.try_into().expect("32 bytes"));
-        (id.parse().expect("an id"), (preimage, true))
+        (id.parse().expect("an id"), preimage)
     });
-    let attempts: BTreeMap<PaymentId, (Preimage, bool)> = attempts.collect();
+    let parts: BTreeMap<PaymentId, Preimage> = parts.collect();
     let world = world.clone();
     spawn(store, config(), move |waker| {
         *world.waker.lock().expect("held for a moment") = Some(waker);
         Ok(Fake {
             world,
-            attempts,
+            parts,
             inbound: BTreeMap::new(),
             queue: VecDeque::new(),
             kv: KvBatch::default(),
@@ -352,10 +355,16 @@ pub fn request(key: &str) -> PaymentRequest {
         key: key.into(),
         destination: node(9),
         amount: Msat::from_sat(50).expect("small"),
+        kind: Some(sponte_engine::commit::Kind::Keysend),
+        fall_back: None,
         max_fee: None,
+        max_parts: 1,
         timeout_ms: 60_000,
         max_attempts: 3,
+        final_cltv: None,
+        hints: vec![],
         records: Records::new(),
+        invoice: None,
     }
 }
 
@@ -374,6 +383,36 @@ pub fn keysend(number: u8, byte: u8) -> Claimable {
 }
 
 pub fn sent(send: &Send) -> BackendEvent {
+    BackendEvent::PartSent { part: send.part, preimage: preimage(send) }
+}
+
+/// Tests pay by keysend.
+fn preimage(send: &Send) -> Preimage {
+    send.payload.keysend.clone().expect("it is keysend")
+}
+
+/// The destination refuses what it is offered.
+pub const REFUSED: PartFailure = PartFailure {
+    hop: Some(2),
+    code: Some(sponte_proto::failure::FailureCode::INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS),
+    channel: None,
+};
+
+/// One route over a node that keeps 5 msat.
+fn routes(request: &RouteRequest, fate: Fate) -> Routes {
+    let hop = |node, keeps, channel| RouteHop {
+        node,
+        channel: ShortChannelId::new(channel),
+        keeps,
+        cltv_delta: 144,
+        announced: true,
+    };
     let fee = Msat::new(5).expect("small");
-    BackendEvent::Sent { attempt: send.attempt, preimage: send.preimage.clone(), fee }
+    let hops = vec![hop(node(5), fee, 1), hop(request.destination, request.amount, 2)];
+    let found = match fate {
+        Fate::NoRoutes(why) => Err(why),
+        _ => Ok(vec![Route { channel: channel(1), hops }]),
+    };
+    let destination = Destination { known: true, keysend: true, amp: false, mpp: false };
+    Routes { query: request.query, found, destination }
 }

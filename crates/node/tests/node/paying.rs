@@ -1,7 +1,7 @@
 //! Callers who pay.
 
-use crate::fake::{Fate, PATIENCE, World, open, request, start};
-use sponte_engine::backend::SendFailure;
+use crate::fake::{Fate, PATIENCE, REFUSED, World, open, request, start};
+use sponte_engine::backend::NoRoutes;
 use sponte_engine::commit::State;
 use sponte_node::{PayError, PaymentRequest, WaitError};
 use sponte_proto::{Msat, PaymentId};
@@ -77,7 +77,7 @@ async fn a_key_that_is_taken() {
 async fn a_failure_is_told_with_its_reason() {
     let dir = tempfile::tempdir().expect("a folder");
     let store = open(dir.path(), Failpoints::default());
-    let world = World::with_fate(Fate::Failed(SendFailure::RecipientRefused));
+    let world = World::with_fate(Fate::Failed(REFUSED));
     let node = start(&store, &world).expect("starts");
     let handle = node.handle();
     let id = handle.pay(request("k")).await.expect("begun");
@@ -108,12 +108,53 @@ async fn patience_ends_before_a_payment_does() {
 async fn the_node_wakes_by_itself_when_a_payment_has_waited() {
     let dir = tempfile::tempdir().expect("a folder");
     let store = open(dir.path(), Failpoints::default());
-    let world = World::with_fate(Fate::Failed(SendFailure::PeersOffline));
+    let world = World::with_fate(Fate::NoRoutes(NoRoutes::PeersOffline));
     let node = start(&store, &world).expect("starts");
     let handle = node.handle();
     let short = PaymentRequest { timeout_ms: 50, ..request("k") };
     let id = handle.pay(short).await.expect("begun");
     let row = handle.payment_ended(id, PATIENCE).await.expect("it ends");
     assert_eq!(row.failure.expect("says why").code, "peers_offline");
+    node.stop().await.expect("stops");
+}
+
+#[tokio::test]
+async fn a_quote_sends_and_writes_nothing() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let store = open(dir.path(), Failpoints::default());
+    let world = World::default();
+    let node = start(&store, &world).expect("starts");
+    let handle = node.handle();
+    let quoted = handle.quote(request("k")).await.expect("sound").expect("there is a route");
+    assert_eq!(quoted.routes.iter().map(|route| route.fee().to_msat()).sum::<u64>(), 5);
+    world.state().fate = Fate::NoRoutes(NoRoutes::NoRoute);
+    assert_eq!(handle.quote(request("k")).await.expect("sound").expect_err("none").code, "no_route");
+    let zero = PaymentRequest { amount: Msat::ZERO, ..request("z") };
+    let refused = handle.quote(zero).await;
+    assert!(matches!(refused, Err(PayError::Refused(sponte_engine::PayError::ZeroAmount))));
+    let page = handle.ledger().payments(sponte_store::PaymentsQuery::default()).expect("reads");
+    assert!(page.rows.is_empty() && world.state().left.is_empty());
+    node.stop().await.expect("stops");
+}
+
+/// A payment that waits ends at once; the caller of one that is unknown or over is told so.
+#[tokio::test]
+async fn a_payment_is_canceled() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let store = open(dir.path(), Failpoints::default());
+    let world = World::with_fate(Fate::NoRoutes(NoRoutes::PeersOffline));
+    let node = start(&store, &world).expect("starts");
+    let handle = node.handle();
+    let id = handle.pay(request("k")).await.expect("begun");
+    handle.cancel(id).await.expect("canceled");
+    let row = handle.ledger().payment(&id).expect("reads").expect("it is there");
+    assert_eq!(row.failure.expect("says why").code, "canceled");
+    let refused = |answer| match answer {
+        Err(PayError::Refused(why)) => why,
+        other => panic!("not refused: {other:?}"),
+    };
+    assert_eq!(refused(handle.cancel(id).await), sponte_engine::PayError::Ended(State::Failed));
+    let unknown = PaymentId::from_bytes([1; 32]);
+    assert_eq!(refused(handle.cancel(unknown).await), sponte_engine::PayError::UnknownPayment);
     node.stop().await.expect("stops");
 }

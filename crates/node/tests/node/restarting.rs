@@ -40,7 +40,7 @@ async fn an_attempt_that_never_left_is_made_again() {
 
     // The backend of the second start knows nothing.
     let mut forget = sponte_engine::commit::Transaction::default();
-    forget.kv.delete("fake", first.attempt.to_string());
+    forget.kv.delete("fake", first.part.to_string());
     let (told, end) = tokio::sync::oneshot::channel();
     store.writer().submit(forget, Box::new(move |result| told.send(result.is_ok()).expect("waited for")));
     assert!(end.await.expect("told"));
@@ -48,8 +48,8 @@ async fn an_attempt_that_never_left_is_made_again() {
     let again = World::default();
     let node = start(&store, &again).expect("starts");
     let row = node.handle().payment_ended(id, PATIENCE).await.expect("it ends");
-    assert_eq!((row.state, row.attempts, row.max_attempts), (State::Settled, 2, 4));
-    assert_ne!(again.state().left[0].preimage, first.preimage);
+    assert_eq!((row.state, row.attempts, row.plan.tries), (State::Settled, 2, 1));
+    assert_ne!(again.state().left[0].hash, first.hash);
     node.stop().await.expect("stops");
     assert_eq!(store.ledger().check().expect("reads"), Vec::<String>::new());
 }
@@ -59,7 +59,7 @@ async fn an_attempt_that_never_left_is_made_again() {
 async fn a_late_proof_is_not_lost() {
     let dir = tempfile::tempdir().expect("a folder");
     let store = open(dir.path(), Failpoints::default());
-    let world = World::with_fate(Fate::Failed(sponte_engine::backend::SendFailure::RecipientRefused));
+    let world = World::with_fate(Fate::Failed(crate::fake::REFUSED));
     let node = start(&store, &world).expect("starts");
     let id = node.handle().pay(request("k")).await.expect("begun");
     let row = node.handle().payment_ended(id, PATIENCE).await.expect("it ends");
@@ -74,7 +74,7 @@ async fn a_late_proof_is_not_lost() {
     again.tell(sent(&send));
     tokio::time::timeout(PATIENCE, commits.changed()).await.expect("it goes on").expect("it is written");
     let row = node.handle().ledger().payment(&id).expect("reads").expect("there");
-    assert_eq!((row.state, row.preimage), (State::Settled, Some(send.preimage)));
+    assert_eq!((row.state, row.preimage), (State::Settled, send.payload.keysend));
     node.stop().await.expect("stops");
     assert_eq!(store.ledger().check().expect("reads"), Vec::<String>::new());
 }

@@ -10,6 +10,7 @@ pub mod held;
 pub mod info;
 pub mod init;
 pub mod pay;
+pub mod pay_invoice;
 pub mod payments;
 pub mod peer;
 pub mod receive;

@@ -1,25 +1,14 @@
 //! `sponte pay`
 
 use crate::context::{Context, Node};
-use crate::failure::{CommandResult, Done, Failure};
-use crate::interrupt::Interrupt;
-use crate::output::pairs;
-use crate::pay_progress::Progress;
-use crate::show;
+use crate::failure::{CommandResult, Failure};
+use crate::pay_options::PayOptions;
+use crate::pay_values;
+use crate::paying::{self, Order};
 use crate::values::{self, NodeAddress};
 use clap::Args;
-use serde::Serialize;
-use sponte_api::{Code, PayRequest, PaymentDetail, RecordInput, State};
+use sponte_api::{Kind, PayRequest};
 use sponte_proto::Msat;
-use std::time::{Duration, Instant};
-
-/// How often the ledger is read while people watch.
-const GLANCE: Duration = Duration::from_millis(250);
-/// How long the node may take to end a payment whose time is over.
-const GRACE: Duration = Duration::from_secs(2);
-
-/// What an onion carries for all hops together (BOLT 4).
-const ONION_BYTES: usize = 1300;
 
 /// Pay a node that sent no invoice
 ///
@@ -35,52 +24,37 @@ pub struct PayArgs {
     /// What it gets: 50sat, 50000msat or 0.5btc
     #[arg(value_name = "AMOUNT")]
     amount: Msat,
-    /// A chat message (record 34349334)
-    #[arg(short, long, value_name = "TEXT")]
-    message: Option<String>,
-    /// A custom record: hex:.., text:.. or json:.. behind its type; may be given more than once
-    #[arg(long, value_name = "TYPE=VALUE", value_parser = values::record)]
-    record: Vec<RecordInput>,
-    /// What the routes may cost [default: 5sat and 1% of the amount]
-    #[arg(long, value_name = "AMOUNT")]
-    max_fee: Option<Msat>,
-    /// No attempt starts after it
-    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = values::duration)]
-    timeout: Duration,
+    /// How: keysend, mpp-keysend, amp or ecdh [default: keysend if one path carries the amount, else amp
+    /// if the destination says that it takes it, else mpp-keysend]
+    #[arg(long, value_name = "KIND", value_parser = pay_values::kind)]
+    kind: Option<Kind>,
+    /// Try another kind once the destination has refused one [default, unless amp is asked for]
+    #[arg(long, conflicts_with = "no_fall_back")]
+    fall_back: bool,
+    /// Try no other kind
+    #[arg(long)]
+    no_fall_back: bool,
+    #[command(flatten)]
+    options: PayOptions,
     /// The idempotency key [default: a random one, shown first]
     #[arg(long, value_name = "KEY", value_parser = values::key)]
     id: Option<String>,
-    /// Answer once the payment is in the ledger
-    #[arg(long)]
-    no_wait: bool,
-}
-
-/// The answer: the payment, and how it ended in one word.
-#[derive(Serialize)]
-struct Answer {
-    /// `settled`, `failed`, `still_in_flight`, or with `--no-wait` `pending`.
-    outcome: &'static str,
-    #[serde(flatten)]
-    detail: PaymentDetail,
 }
 
 /// Asks the node to pay, and tells how it ends.
 pub async fn execute(context: &Context, args: PayArgs) -> CommandResult {
-    require_room(&args)?;
+    args.options.require_room()?;
     let node = context.node()?;
     connect(&node, &args).await?;
-    let (no_wait, timeout, drawn) = (args.no_wait, args.timeout, args.id.is_none());
-    let request = request(args)?;
-    let mut interrupt = Interrupt::listen()?;
-    if let (true, Some(key)) = (drawn, &request.key) {
-        context.output.progress(&format!("key {key}: with --id {key} this is paid at most once"));
+    let order = Order::Node(request(&args));
+    if args.options.dry_run {
+        return paying::quote(context, &node, &order).await;
     }
-    let begun = begin(&node, &request, &mut interrupt).await?;
-    let detail = match no_wait {
-        true => begun,
-        false => watch(context, &node, &request, begun, timeout, &mut interrupt).await?,
+    let order = match &args.id {
+        Some(_) => order,
+        None => paying::with_fresh_key(context, order)?,
     };
-    Ok(tell(context, detail, no_wait))
+    paying::pay(context, &node, &order, args.options.no_wait).await
 }
 
 /// A payment that exists needs no peer to tell what became of it.
@@ -95,152 +69,105 @@ async fn connect(node: &Node<'_>, args: &PayArgs) -> Result<(), Failure> {
     connected.map(|_| ()).map_err(|error| node.failure(error))
 }
 
-fn request(args: PayArgs) -> Result<PayRequest, Failure> {
-    let key = match args.id {
-        Some(key) => key,
-        None => fresh_key()?,
+fn request(args: &PayArgs) -> PayRequest {
+    let fall_back = match (args.fall_back, args.no_fall_back) {
+        (true, _) => Some(true),
+        (_, true) => Some(false),
+        _ => None,
     };
-    Ok(PayRequest {
-        destination: args.to.id,
-        amount_msat: args.amount,
-        key: Some(key),
-        max_fee_msat: args.max_fee,
-        timeout_ms: Some(u64::try_from(args.timeout.as_millis()).expect("the parser allows a day")),
-        max_attempts: None,
-        message: args.message,
-        records: args.record,
-    })
-}
-
-/// Told here, where nothing is asked yet: a body of any size need not be sent for that.
-fn require_room(args: &PayArgs) -> Result<(), Failure> {
-    let hex_digits = |record: &RecordInput| record.value_hex.as_ref().map_or(0, String::len);
-    let records: usize = args.record.iter().map(|record| hex_digits(record) / 2).sum();
-    let bytes = args.message.as_ref().map_or(0, String::len) + records;
-    if bytes < ONION_BYTES {
-        return Ok(());
+    PayRequest {
+        key: args.id.clone(),
+        kind: args.kind,
+        fall_back,
+        limits: args.options.limits(),
+        message: args.options.message.clone(),
+        records: args.options.record.clone(),
+        ..PayRequest::new(args.to.id, args.amount)
     }
-    Err(Failure::new(
-        Code::Usage,
-        format!(
-            "message and records have {bytes} bytes, and with the route less than {ONION_BYTES} fit into a payment: send less"
-        ),
-    ))
 }
 
-fn fresh_key() -> Result<String, Failure> {
-    let mut key = [0; 16];
-    getrandom::fill(&mut key)
-        .map_err(|why| Failure::new(Code::Internal, format!("the system gives no randomness: {why}")))?;
-    Ok(sponte_proto::hex(&key))
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{Cli, Command};
+    use clap::Parser;
 
-/// From here on the payment may exist: whatever goes wrong, and whoever loses patience, its key is
-/// told.
-async fn begin(
-    node: &Node<'_>,
-    request: &PayRequest,
-    interrupt: &mut Interrupt,
-) -> Result<PaymentDetail, Failure> {
-    tokio::select! {
-        // First, so that somebody listens before anything is sent.
-        biased;
-        () = interrupt.wait() => Err(with_key(interrupted(), request)),
-        begun = node.client.pay(request, Duration::ZERO) => {
-            begun.map_err(|error| with_key(node.failure(error), request))
+    const NODE: &str = "021111111111111111111111111111111111111111111111111111111111111111";
+
+    fn asked(options: &[&str]) -> PayRequest {
+        let args = ["sponte", "pay", NODE, "50sat"].iter().chain(options);
+        match Cli::try_parse_from(args).expect("sound").command {
+            Command::Pay(args) => request(&args),
+            other => panic!("{other:?}"),
         }
     }
-}
 
-fn interrupted() -> Failure {
-    Failure::new(Code::StillInFlight, "interrupted before the node answered: it may yet be paid")
-}
-
-fn with_key(failure: Failure, request: &PayRequest) -> Failure {
-    match (failure.code, &request.key) {
-        (Code::NoNode | Code::Busy | Code::StillInFlight, Some(key)) => Failure::new(
-            failure.code,
-            format!("{}; repeat the command with --id {key}, which is paid at most once", failure.message),
-        ),
-        _ => failure,
+    #[test]
+    fn what_is_not_said_is_left_to_the_node() {
+        let mut plain = asked(&[]);
+        assert_eq!(plain.limits.timeout_ms.take(), Some(60_000));
+        assert_eq!(
+            plain,
+            PayRequest::new(NODE.parse().expect("a node id"), Msat::from_sat(50).expect("small"))
+        );
     }
-}
 
-async fn watch(
-    context: &Context,
-    node: &Node<'_>,
-    request: &PayRequest,
-    mut detail: PaymentDetail,
-    timeout: Duration,
-    interrupt: &mut Interrupt,
-) -> Result<PaymentDetail, Failure> {
-    let end = Instant::now() + timeout + GRACE;
-    let glance = if context.output.is_json() { timeout + GRACE } else { GLANCE };
-    let mut progress = Progress::default();
-    loop {
-        if !context.output.is_json() {
-            progress.lines(&detail).iter().for_each(|line| context.output.progress(line));
+    #[test]
+    fn every_option_reaches_the_request() {
+        let hint = format!("{NODE}:1x2x3:1000:20:40");
+        let request = asked(&[
+            "--kind",
+            "ecdh",
+            "--no-fall-back",
+            "--max-fee",
+            "0.5%",
+            "--timeout",
+            "5s",
+            "--max-parts",
+            "3",
+            "--max-attempts",
+            "4",
+            "--final-cltv",
+            "42",
+            "--route-hint",
+            &hint,
+            "--route-hint",
+            &hint,
+            "--record",
+            "70001=hex:00",
+            "-m",
+            "hi",
+            "--id",
+            "k",
+        ]);
+        assert_eq!((request.kind, request.fall_back), (Some(Kind::Ecdh), Some(false)));
+        assert_eq!((request.key.as_deref(), request.message.as_deref()), (Some("k"), Some("hi")));
+        let limits = &request.limits;
+        assert_eq!(
+            (limits.max_fee_msat, limits.max_fee_ppm, limits.timeout_ms),
+            (None, Some(5_000), Some(5_000))
+        );
+        assert_eq!((limits.max_parts, limits.max_attempts, limits.final_cltv), (Some(3), Some(4), Some(42)));
+        assert_eq!((limits.route_hints.len(), request.records.len()), (2, 1));
+        assert_eq!(asked(&["--fall-back"]).fall_back, Some(true));
+        assert_eq!(asked(&["--max-fee", "7sat"]).limits.max_fee_msat, Msat::from_sat(7));
+    }
+
+    #[test]
+    fn what_contradicts_itself_is_refused() {
+        for options in [
+            &["--fall-back", "--no-fall-back"][..],
+            &["--dry-run", "--no-wait"],
+            &["--kind", "bolt11"],
+            &["--max-parts", "0"],
+            &["--max-parts", "101"],
+            &["--max-attempts", "0"],
+            &["--final-cltv", "41"],
+            &["--final-cltv", "801"],
+            &["--route-hint", ""],
+        ] {
+            let args = ["sponte", "pay", NODE, "50sat"].iter().chain(options);
+            assert!(Cli::try_parse_from(args).is_err(), "{options:?}");
         }
-        let left = end.saturating_duration_since(Instant::now());
-        if detail.payment.state != State::Pending || left.is_zero() {
-            return Ok(detail);
-        }
-        detail = tokio::select! {
-            next = node.client.payment(detail.payment.id, glance.min(left)) => {
-                next.map_err(|error| with_key(node.failure(error), request))?
-            }
-            () = interrupt.wait() => return Ok(detail),
-        };
-    }
-}
-
-fn tell(context: &Context, detail: PaymentDetail, no_wait: bool) -> Done {
-    let (outcome, done) = match detail.payment.state {
-        State::Settled => ("settled", Done::Well),
-        State::Failed | State::Canceled => ("failed", Done::Told(Code::PaymentFailed)),
-        State::Pending | State::Held if no_wait => ("pending", Done::Well),
-        State::Pending | State::Held => ("still_in_flight", Done::Told(Code::StillInFlight)),
-    };
-    let answer = Answer { outcome, detail };
-    if context.output.is_json() || done == Done::Well {
-        context.output.answer(&answer, |answer| words(&answer.detail));
-    }
-    if let Done::Told(code) = done {
-        context.output.progress(&format!("error: {}", trouble(&answer.detail, code, &context.flags())));
-    }
-    done
-}
-
-fn words(detail: &PaymentDetail) -> String {
-    let payment = &detail.payment;
-    let mut rows = vec![match payment.state {
-        State::Settled => ("paid", show::amount(payment.amount_msat)),
-        _ => ("paying", show::amount(payment.amount_msat)),
-    }];
-    if let Some(preimage) = &payment.preimage_hex {
-        let took = payment.updated_at_ms.millis_since(payment.created_at_ms);
-        rows.push(("fee", show::amount(payment.fee_msat)));
-        rows.push(("took", show::duration(Duration::from_millis(took))));
-        rows.push(("preimage", preimage.clone()));
-    }
-    rows.push(("payment", payment.id.to_string()));
-    if let Some(key) = &payment.key {
-        rows.push(("key", key.clone()));
-    }
-    pairs(rows)
-}
-
-fn trouble(detail: &PaymentDetail, code: Code, flags: &str) -> String {
-    let payment = &detail.payment;
-    match (&payment.failure, code) {
-        (Some(failure), Code::PaymentFailed) => {
-            format!("not paid ({}): {} [payment {}]", failure.code, failure.message, payment.id)
-        }
-        (None, Code::PaymentFailed) => format!("not paid; see `sponte payments show {}{flags}`", payment.id),
-        _ if detail.in_flight() => format!(
-            "still in flight: it may yet be paid; see `sponte payments show {}{flags}` for the end",
-            payment.id
-        ),
-        _ => format!("not ended yet; see `sponte payments show {}{flags}`", payment.id),
     }
 }

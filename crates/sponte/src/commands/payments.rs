@@ -5,11 +5,11 @@ use crate::failure::{CommandResult, Done, Failure};
 use crate::output::table;
 use crate::{payment_view, show};
 use clap::{Args, Subcommand};
-use sponte_api::{Code, Direction, Payment, Payments, PaymentsQuery, State};
+use sponte_api::{ClientError, Code, Direction, Payment, PaymentDetail, Payments, PaymentsQuery, State};
 use sponte_proto::PaymentId;
 use std::time::Duration;
 
-/// List payments, or show one
+/// List payments, show one, or end its attempts
 #[derive(Args, Debug)]
 pub struct PaymentsArgs {
     #[command(subcommand)]
@@ -21,7 +21,9 @@ enum PaymentsCommand {
     /// List payments, newest first (the default)
     List(ListArgs),
     /// Show a payment with its attempts, parts and records
-    Show(ShowArgs),
+    Show(OneArgs),
+    /// Make no further attempt of a payment from this node; what is on its way may still be paid
+    Cancel(OneArgs),
 }
 
 #[derive(Args, Debug, Default)]
@@ -41,7 +43,7 @@ struct ListArgs {
 }
 
 #[derive(Args, Debug)]
-struct ShowArgs {
+struct OneArgs {
     /// The payment's id in the list
     #[arg(value_name = "PAYMENT ID", required_unless_present = "key")]
     id: Option<PaymentId>,
@@ -56,6 +58,7 @@ pub async fn execute(context: &Context, args: PaymentsArgs) -> CommandResult {
     match args.command.unwrap_or_else(|| PaymentsCommand::List(ListArgs::default())) {
         PaymentsCommand::List(args) => list(context, &node, args).await,
         PaymentsCommand::Show(args) => show_one(context, &node, args).await,
+        PaymentsCommand::Cancel(args) => cancel(context, &node, args).await,
     }
 }
 
@@ -72,17 +75,31 @@ async fn list(context: &Context, node: &Node<'_>, args: ListArgs) -> CommandResu
     Ok(Done::Well)
 }
 
-async fn show_one(context: &Context, node: &Node<'_>, args: ShowArgs) -> CommandResult {
-    let id = match (args.id, args.key) {
-        (Some(id), _) => id,
-        (None, key) => of_key(context, node, key.expect("clap asks for one of them")).await?,
-    };
-    let detail = node.client.payment(id, Duration::ZERO).await.map_err(|error| match error.code() {
+async fn show_one(context: &Context, node: &Node<'_>, args: OneArgs) -> CommandResult {
+    let id = id(context, node, args).await?;
+    let detail = node.client.payment(id, Duration::ZERO).await;
+    tell(context, node, detail)
+}
+
+async fn cancel(context: &Context, node: &Node<'_>, args: OneArgs) -> CommandResult {
+    let id = id(context, node, args).await?;
+    tell(context, node, node.client.cancel_payment(id).await)
+}
+
+fn tell(context: &Context, node: &Node<'_>, answer: Result<PaymentDetail, ClientError>) -> CommandResult {
+    let detail = answer.map_err(|error| match error.code() {
         Code::NotFound => unknown(context, "id"),
         _ => node.failure(error),
     })?;
     context.output.answer(&detail, |detail| payment_view::tree(detail).render());
     Ok(Done::Well)
+}
+
+async fn id(context: &Context, node: &Node<'_>, args: OneArgs) -> Result<PaymentId, Failure> {
+    match (args.id, args.key) {
+        (Some(id), _) => Ok(id),
+        (None, key) => of_key(context, node, key.expect("clap asks for one of them")).await,
+    }
 }
 
 async fn of_key(context: &Context, node: &Node<'_>, key: String) -> Result<PaymentId, Failure> {

@@ -1,10 +1,10 @@
 //! Payments as a user's program asks for them: with a key, again and again until they have ended.
 
-use crate::node::client;
+use crate::node::{Node, client};
 use crate::until::{GLANCE, Outcome};
 use crate::world::World;
-use sponte_api::{ClientError, Code, PayRequest, PaymentDetail, RecordInput, State};
-use sponte_proto::Msat;
+use sponte_api::{ClientError, Code, Limits, PayRequest, PaymentDetail, RecordInput, State};
+use sponte_proto::{Msat, NodeId};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -29,17 +29,14 @@ pub struct Asked {
 impl Asked {
     /// A payment with a key of its own.
     pub fn new(world: &World, from: usize, to: usize, amount: Msat, key: &str) -> Asked {
-        let request = PayRequest {
-            destination: world.nodes[to].id(),
-            amount_msat: amount,
-            key: Some(key.to_owned()),
-            max_fee_msat: None,
-            timeout_ms: Some(TIMEOUT_MS),
-            max_attempts: Some(1_000),
-            message: None,
-            records: vec![],
-        };
-        Asked { from, to, request, dir: world.nodes[from].dir.clone(), patient: false }
+        Asked { from, to, ..Asked::of(&world.nodes[from], world.nodes[to].id(), amount, key) }
+    }
+
+    /// As [`Asked::new`], in a world of another shape.
+    pub fn of(from: &Node, to: NodeId, amount: Msat, key: &str) -> Asked {
+        let limits = Limits { timeout_ms: Some(TIMEOUT_MS), max_attempts: Some(1_000), ..Limits::default() };
+        let request = PayRequest { key: Some(key.to_owned()), limits, ..PayRequest::new(to, amount) };
+        Asked { from: 0, to: 0, request, dir: from.dir.clone(), patient: false }
     }
 
     /// Goes on asking a node that does not know what it has just answered: the control looks for

@@ -87,6 +87,27 @@ fn a_pending_transfer_of_an_ended_payment() {
 }
 
 #[test]
+fn an_attempt_that_a_start_would_forget() {
+    let found = after("UPDATE attempts SET state = 'pending'");
+    assert_says(&found, "settled, but its attempt 0 is pending");
+    assert_eq!(found.len(), 1, "{found:#?}");
+}
+
+#[test]
+fn a_part_that_a_start_would_forget() {
+    let found = after("UPDATE parts SET state = 'pending' WHERE number = 1");
+    assert_says(&found, "attempt 0 settled, but its part 1 is pending");
+    assert_eq!(found.len(), 1, "{found:#?}");
+}
+
+#[test]
+fn two_parts_under_one_id() {
+    let found = after("UPDATE parts SET claim = zeroblob(32)");
+    assert_says(&found, "2 parts were sent under the id 0000");
+    assert_eq!(found.len(), 1, "HTLCs to us may share one: {found:#?}");
+}
+
+#[test]
 fn parts_that_are_not_the_payment() {
     let found = after("UPDATE parts SET amount_msat = 1 WHERE number = 1");
     assert_says(&found, "its parts sum to 20001 and 7");

@@ -9,4 +9,5 @@ mod properties;
 mod receiving;
 mod reopening;
 mod rows;
+mod sending;
 mod writing;

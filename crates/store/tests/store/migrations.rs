@@ -1,127 +1,292 @@
-//! A file of the first version is brought up to date, and nothing of it is lost.
+//! A file of each older version is brought up to date, and nothing of it is lost.
 
-use crate::rows::{id, open, raw};
-use rusqlite::Connection;
-use sponte_engine::commit::State;
-use sponte_store::PaymentsQuery;
+use crate::rows::{amp_receipt, bytes, id, msat, node, open, raw};
+use rusqlite::{Connection, params};
+use sponte_engine::commit::{AttemptRow, Direction, Kind, PartRow, PaymentRow, Plan, Receipt, State};
+use sponte_proto::{CltvExpiryDelta, PaymentId, Preimage};
+use sponte_store::{Ledger, PaymentsQuery};
 use std::path::Path;
 
-const FIRST: &str = include_str!("../../src/migrations/0001_ledger.sql");
+const MIGRATIONS: [&str; 3] = [
+    include_str!("../../src/migrations/0001_ledger.sql"),
+    include_str!("../../src/migrations/0002_receive.sql"),
+    include_str!("../../src/migrations/0003_counters.sql"),
+];
 
-/// What the first version wrote: a payment each way, settled, and one each way under way.
-fn first_version(dir: &Path) {
+/// One payment of each fate. Not before the second version: a held one, of an AMP set.
+const PAYMENTS: [(u8, &str, &str); 7] = [
+    (1, "out", "settled"),
+    (2, "in", "settled"),
+    (3, "out", "pending"),
+    (4, "in", "pending"),
+    (5, "out", "failed"),
+    (6, "out", "pending"),
+    (7, "in", "held"),
+];
+
+/// Attempts and, under the same number, their only parts: of which payment, which, how it ended. The
+/// sixth payment is between two of them.
+const ATTEMPTS: [(u8, u8, &str); 6] = [
+    (1, 0, "failed"),
+    (1, 1, "settled"),
+    (3, 0, "failed"),
+    (3, 1, "pending"),
+    (5, 0, "failed"),
+    (6, 0, "failed"),
+];
+
+/// What that version wrote.
+fn of_version(dir: &Path, version: usize) {
     let conn = raw(dir);
     conn.pragma_update(None, "journal_mode", "wal").expect("an empty database");
-    conn.execute_batch(FIRST).expect("the first schema");
+    for sql in &MIGRATIONS[..version] {
+        conn.execute_batch(sql).expect("the schema of then");
+    }
     conn.pragma_update(None, "application_id", 0x7370_6e74).expect("ours");
-    conn.pragma_update(None, "user_version", 1).expect("the first version");
-    for (number, direction, state) in
-        [(1u8, "out", "settled"), (2, "in", "settled"), (3, "out", "pending"), (4, "in", "pending")]
-    {
-        payment(&conn, number, direction, state);
+    conn.pragma_update(None, "user_version", version as u32).expect("the version of then");
+    for (number, direction, state) in PAYMENTS {
+        if state != "held" {
+            payment(&conn, number, direction, state);
+        } else if version > 1 {
+            held_set(&conn, number);
+        }
     }
-    for (number, state) in [(1u8, "settled"), (3, "pending")] {
-        attempt(&conn, number, state);
-        part(&conn, number, state, &[2; 33]);
+    for (of, nth, state) in ATTEMPTS {
+        attempt(&conn, of, nth, state);
+        part(&conn, of, nth, state, &node(1).to_bytes());
     }
-    part(&conn, 2, "settled", &[]);
-    settled_transfers(&conn);
+    part(&conn, 2, 0, "settled", &[]);
+    if version > 1 {
+        part(&conn, 4, 0, "pending", &[]);
+        let of_claims = "UPDATE parts SET claim = payment, hash = p.hash, preimage = p.preimage
+                         FROM payments p WHERE p.id = payment AND p.id IN (?1, ?2)";
+        conn.execute(of_claims, (id_of(2), id_of(4))).expect("parts to us of the second version");
+    }
+    books(&conn);
 }
 
-fn blob(kind: u8, number: u8) -> Vec<u8> {
-    let mut bytes = vec![kind; 32];
-    bytes[..8].copy_from_slice(&u64::from(number).to_be_bytes());
-    bytes
+fn id_of(number: u8) -> [u8; 32] {
+    id(number.into()).to_bytes()
+}
+
+fn attempt_id(of: u8, nth: u8) -> PaymentId {
+    PaymentId::from_bytes(bytes(6, u64::from(of) << 8 | u64::from(nth)))
+}
+
+fn hash_of(of: u8, nth: u8) -> [u8; 32] {
+    bytes(4, u64::from(of) << 8 | u64::from(nth))
+}
+
+fn preimage_of(number: u8) -> [u8; 32] {
+    bytes(5, number.into())
 }
 
 fn payment(conn: &Connection, number: u8, direction: &str, state: &str) {
     let out = direction == "out";
+    let tried = ATTEMPTS.iter().filter(|(of, ..)| *of == number).count() as u8;
+    let failed = state == "failed";
     conn.execute(
-        "INSERT INTO payments VALUES (?1, ?2, ?3, 'keysend', ?4, ?5, ?6, 50000, ?7, 1000, ?8, ?9, x'', NULL,
-            NULL, 9000, ?10, 5, 1000, 2000)",
-        rusqlite::params![
+        "INSERT INTO payments (seq, id, direction, kind, state, key, destination, amount_msat, fee_msat,
+            max_fee_msat, hash, preimage, records, failure_code, failure_message, deadline_ms, attempts,
+            max_attempts, created_at_ms, updated_at_ms)
+         VALUES (?1, ?2, ?3, 'keysend', ?4, ?5, ?6, 50000, ?7, 1000, ?8, ?9, x'', ?10, ?11, 9000, ?12, 5, 1000,
+            2000)",
+        params![
             number,
             id_of(number),
             direction,
             state,
             out.then(|| format!("key-{number}")),
-            out.then(|| vec![2u8; 33]),
+            out.then(|| node(1).to_bytes()),
             if out && state == "settled" { 7 } else { 0 },
-            blob(4, number),
-            (!out || state == "settled").then(|| blob(5, number)),
-            u8::from(out),
+            hash_of(number, tried.saturating_sub(1)),
+            (!out || state == "settled").then(|| preimage_of(number)),
+            failed.then_some("no_route"),
+            failed.then_some("open a channel first"),
+            tried,
         ],
     )
-    .expect("a payment of the first version");
+    .expect("a payment of then");
 }
 
-fn id_of(number: u8) -> Vec<u8> {
-    id(number.into()).to_bytes().to_vec()
-}
-
-fn attempt(conn: &Connection, number: u8, state: &str) {
+fn held_set(conn: &Connection, number: u8) {
+    payment(conn, number, "in", "held");
+    let Receipt { payment_addr, set_id, root, .. } = amp_receipt(number.into());
     conn.execute(
-        "INSERT INTO attempts VALUES (?1, ?2, 0, ?3, ?4, 7, NULL, NULL, 1500, 1600)",
-        rusqlite::params![blob(6, number), id_of(number), blob(4, number), state],
+        "UPDATE payments SET kind = 'amp', hash = NULL, preimage = NULL, payment_addr = ?2, set_id = ?3,
+            root = ?4 WHERE id = ?1",
+        params![
+            id_of(number),
+            payment_addr.map(|addr| *addr.as_bytes()),
+            set_id.map(|set| set.to_bytes()),
+            root.map(|root| *root.as_bytes()),
+        ],
     )
-    .expect("an attempt of the first version");
+    .expect("a set of the second version");
+    for (nth, state) in [(0, "held"), (1, "held")] {
+        part(conn, number, 0, state, &[]);
+        conn.execute(
+            "UPDATE parts SET number = ?2, amount_msat = 25000, claim = ?3, hash = ?3, preimage = ?3, expiry = 9
+             WHERE payment = ?1 AND claim IS NULL",
+            params![id_of(number), 1 - nth, hash_of(number, nth)],
+        )
+        .expect("a shard of the second version");
+    }
 }
 
-fn part(conn: &Connection, number: u8, state: &str, route: &[u8]) {
+fn attempt(conn: &Connection, of: u8, nth: u8, state: &str) {
+    conn.execute(
+        "INSERT INTO attempts VALUES (?1, ?2, ?3, ?4, ?5, 7, ?6, ?7, 1500, 1600)",
+        params![
+            attempt_id(of, nth).to_bytes(),
+            id_of(of),
+            nth,
+            hash_of(of, nth),
+            state,
+            (state == "failed").then_some("no_route"),
+            (state == "failed").then_some("a node on the way failed it"),
+        ],
+    )
+    .expect("an attempt of then");
+}
+
+fn part(conn: &Connection, of: u8, nth: u8, state: &str, route: &[u8]) {
     let fee = if route.is_empty() { 0 } else { 7 };
     conn.execute(
-        "INSERT INTO parts VALUES (?1, 0, 0, ?2, 50000, ?3, ?4, ?5)",
-        rusqlite::params![id_of(number), vec![9u8; 32], fee, state, route],
+        "INSERT INTO parts (payment, attempt, number, channel, amount_msat, fee_msat, state, route)
+         VALUES (?1, ?2, 0, ?3, 50000, ?4, ?5, ?6)",
+        params![id_of(of), nth, [9u8; 32], fee, state, route],
     )
-    .expect("a part of the first version");
+    .expect("a part of then");
 }
 
-/// What the settled ones moved, so that the books agree.
-fn settled_transfers(conn: &Connection) {
+/// What moved and what is on its way, so that the books agree.
+fn books(conn: &Connection) {
     let channel = format!("channel/{}", "09".repeat(32));
-    for (account, posted) in [("world", 0i64), ("fees_paid", 7), (channel.as_str(), -7)] {
-        conn.execute("INSERT INTO accounts (name, posted_msat, pending_in_msat, pending_out_msat) VALUES (?1, ?2, 0, 0)", (account, posted)).expect("an account");
+    let accounts =
+        [("world", 0, 0), ("fees_paid", 7, 0), (channel.as_str(), -7, 50_007), ("in_flight_out", 0, 0)];
+    for (account, posted, out) in accounts {
+        conn.execute(
+            "INSERT INTO accounts (name, posted_msat, pending_in_msat, pending_out_msat)
+             VALUES (?1, ?2, ?3, ?4)",
+            params![account, posted, if account == "in_flight_out" { 50_007 } else { 0 }, out],
+        )
+        .expect("an account");
     }
-    let move_ = |key: &str, debit: &str, credit: &str, amount: u32, payment: u8| {
+    let move_ = |key: &str, debit: &str, credit: &str, amount: u32, state: &str, payment: u8| {
         conn.execute(
             "INSERT INTO transfers (key, debit, credit, amount_msat, state, payment, created_at_ms)
-             SELECT ?1, d.id, c.id, ?4, 'posted', ?5, 3000 FROM accounts d, accounts c
+             SELECT ?1, d.id, c.id, ?4, ?5, ?6, 3000 FROM accounts d, accounts c
              WHERE d.name = ?2 AND c.name = ?3",
-            rusqlite::params![key, debit, credit, amount, id_of(payment)],
+            params![key, debit, credit, amount, state, id_of(payment)],
         )
-        .expect("a transfer of the first version");
+        .expect("a transfer of then");
     };
-    move_("out/1", &channel, "world", 50_000, 1);
-    move_("out/1/fee", &channel, "fees_paid", 7, 1);
-    move_("in/2", "world", &channel, 50_000, 2);
+    move_("out/1", &channel, "world", 50_000, "posted", 1);
+    move_("out/1/fee", &channel, "fees_paid", 7, "posted", 1);
+    move_("in/2", "world", &channel, 50_000, "posted", 2);
+    move_("out/3", &channel, "in_flight_out", 50_007, "pending", 3);
+}
+
+/// Opens a file of each version.
+fn each_version(look: impl Fn(usize, &sponte_store::Store, &Ledger)) {
+    for version in 1..=MIGRATIONS.len() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        of_version(dir.path(), version);
+        let store = open(dir.path());
+        look(version, &store, &store.ledger());
+        assert_eq!(store.ledger().check().expect("read"), [""; 0], "version {version}");
+    }
 }
 
 #[test]
-fn every_row_comes_along_and_incoming_ones_can_be_claimed() {
-    let dir = tempfile::tempdir().expect("a temporary folder");
-    first_version(dir.path());
-    let store = open(dir.path());
-    let ledger = store.ledger();
-    let rows = ledger.payments(PaymentsQuery::default()).expect("read").rows;
-    let told: Vec<_> = rows.iter().rev().map(|row| (row.id, row.state, row.fee.to_msat())).collect();
-    let (settled, pending) = (State::Settled, State::Pending);
-    assert_eq!(told, [(id(1), settled, 7), (id(2), settled, 0), (id(3), pending, 0), (id(4), pending, 0)]);
-    assert_eq!(ledger.attempts(&id(1)).expect("read").len(), 1);
-    assert_eq!(ledger.parts(&id(1)).expect("read").len(), 1);
+fn every_payment_comes_along() {
+    each_version(|version, _, ledger| {
+        let rows = ledger.payments(PaymentsQuery::default()).expect("read").rows;
+        let told: Vec<_> = rows.iter().rev().map(|row| (row.id, row.direction, row.state)).collect();
+        let expected = PAYMENTS.iter().filter(|(_, _, state)| version > 1 || *state != "held");
+        let word = |direction, state| (Direction::from_word(direction), State::from_word(state));
+        let expected = expected.map(|(number, direction, state)| {
+            let (direction, state) = word(direction, state);
+            (id((*number).into()), direction.expect("known"), state.expect("known"))
+        });
+        assert_eq!(told, expected.collect::<Vec<_>>());
+        for PaymentRow { direction, plan, attempts, amount, fee, state, .. } in rows {
+            let sent = Plan {
+                asked: None,
+                max_parts: 1,
+                final_cltv: CltvExpiryDelta::new(144),
+                tries: attempts,
+                ..Plan::default()
+            };
+            assert_eq!(plan, if direction == Direction::Out { sent } else { Plan::default() });
+            let cost = if (direction, state) == (Direction::Out, State::Settled) { 7 } else { 0 };
+            assert_eq!((amount, fee), (msat(50_000), msat(cost)));
+        }
+        if version > 1 {
+            let held = ledger.payment(&id(7)).expect("read").expect("there");
+            assert_eq!((held.kind, held.hash, held.receipt), (Kind::Amp, None, amp_receipt(7)));
+        }
+    });
+}
 
-    // An incoming one had no part before it was claimed; its claim goes on with hash and preimage.
-    for (number, state) in [(2, settled), (4, pending)] {
-        let parts = ledger.parts(&id(number)).expect("read");
-        let claim = &parts[0].claim;
-        assert_eq!((parts.len(), parts[0].state, claim.id), (1, state, Some(id(number))));
-        assert!(claim.preimage.as_ref().expect("known").to_bytes()[..] == blob(5, number as u8)[..]);
-        assert!(ledger.received_before(&claim.hash.expect("known"), &id(99)).expect("read"));
-    }
-    let snapshot = store.snapshot().expect("read");
-    let open: Vec<_> = snapshot.payments.iter().map(|row| row.id).collect();
-    assert_eq!(open, [id(3), id(4)]);
-    assert_eq!((snapshot.attempts.len(), snapshot.parts.len()), (1, 2));
-    assert_eq!(ledger.check().expect("read"), Vec::<String>::new());
+#[test]
+fn a_sent_part_is_known_by_what_the_backend_knows() {
+    each_version(|_, _, ledger| {
+        for (of, nth, state) in ATTEMPTS {
+            let (payment, nth_) = (id(of.into()), u32::from(nth));
+            let claim = attempt_id(of, nth);
+            assert_eq!(ledger.sent_part(&claim).expect("read"), Some((payment, nth_)));
+            let attempt = ledger.attempt(&payment, nth_).expect("read").expect("there");
+            let AttemptRow { id, kind, hash, set_id, failure, .. } = attempt;
+            assert_eq!((id, kind, set_id), (claim, Kind::Keysend, None));
+            assert_eq!(hash.map(|hash| hash.to_bytes()), Some(hash_of(of, nth)));
+            assert_eq!(failure.is_some(), state == "failed");
+
+            let parts = ledger.attempt_parts(&payment, nth_).expect("read");
+            let [PartRow { claim, sent, state: is, route, .. }] = &parts[..] else { panic!("{parts:?}") };
+            assert_eq!((claim.id, claim.hash, claim.expiry), (Some(id), hash, None));
+            assert_eq!(claim.preimage, (state == "settled").then(|| Preimage::from_bytes(preimage_of(of))));
+            assert_eq!((sent.share.as_ref(), sent.failure, is.as_str()), (None, None, state));
+            assert_eq!(route, &[node(1)]);
+        }
+        assert_eq!(ledger.sent_part(&id(2)).expect("read"), None, "that one came to us");
+    });
+}
+
+#[test]
+fn incoming_ones_can_be_claimed() {
+    each_version(|version, _, ledger| {
+        // The first version wrote no part before it was claimed; its claim goes on.
+        for (number, state) in [(2, State::Settled), (4, State::Pending)] {
+            let parts = ledger.parts(&id(number.into())).expect("read");
+            let [PartRow { claim, sent, state: is, .. }] = &parts[..] else { panic!("{parts:?}") };
+            assert_eq!((*is, claim.id), (state, Some(id(number.into()))));
+            assert_eq!(claim.preimage, Some(Preimage::from_bytes(preimage_of(number))));
+            assert_eq!((sent.share.as_ref(), sent.failure), (None, None));
+            assert!(ledger.received_before(&claim.hash.expect("known"), &id(99)).expect("read"));
+        }
+        if version > 1 {
+            let parts = ledger.parts(&id(7)).expect("read");
+            let known: Vec<_> =
+                parts.iter().map(|part| part.claim.hash.map(|hash| hash.to_bytes())).collect();
+            assert_eq!(known, [Some(hash_of(7, 1)), Some(hash_of(7, 0))]);
+        }
+    });
+}
+
+#[test]
+fn a_start_finds_all_that_has_not_ended() {
+    each_version(|version, store, _| {
+        let snapshot = store.snapshot().expect("read");
+        let held = if version > 1 { 2 } else { 0 };
+        let open: Vec<_> = snapshot.payments.iter().map(|row| row.id).collect();
+        assert_eq!(open, [id(3), id(4), id(6), id(7)][..if version > 1 { 4 } else { 3 }]);
+        let attempts: Vec<_> = snapshot.attempts.iter().map(|row| row.id).collect();
+        assert_eq!(attempts, [attempt_id(3, 1)]);
+        assert_eq!(snapshot.parts.len(), 2 + held);
+        assert_eq!(snapshot.parts[0].claim.id, Some(attempt_id(3, 1)));
+    });
 }
 
 #[test]
@@ -137,13 +302,17 @@ fn an_older_file_ends_with_the_schema_of_a_new_one() {
         });
         rows.expect("read").collect::<Result<Vec<_>, _>>().expect("read")
     };
-    let (old, new) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
-    first_version(old.path());
-    open(old.path()).close().expect("nothing failed");
+    let new = tempfile::tempdir().expect("a folder");
     open(new.path()).close().expect("nothing failed");
-    assert_eq!(schema(old.path()), schema(new.path()));
-    let conn = raw(old.path());
-    let broken: u32 =
-        conn.query_row("SELECT count(*) FROM pragma_foreign_key_check", [], |row| row.get(0)).expect("read");
-    assert_eq!(broken, 0);
+    for version in 1..=MIGRATIONS.len() {
+        let old = tempfile::tempdir().expect("a folder");
+        of_version(old.path(), version);
+        open(old.path()).close().expect("nothing failed");
+        assert_eq!(schema(old.path()), schema(new.path()));
+        let conn = raw(old.path());
+        let broken: u32 = conn
+            .query_row("SELECT count(*) FROM pragma_foreign_key_check", [], |row| row.get(0))
+            .expect("read");
+        assert_eq!(broken, 0);
+    }
 }

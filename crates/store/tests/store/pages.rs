@@ -127,13 +127,19 @@ fn a_hash_is_known_once_received() {
         payment(4, State::Settled),
     ];
     let states = [State::Pending, State::Settled, State::Failed];
-    let parts = (1..).zip(states).map(|(n, state)| received_part(n, state)).collect();
+    let mut parts: Vec<_> = (1..).zip(states).map(|(n, state)| received_part(n, state)).collect();
+    // Whoever sends may be paid with the same hash: that is another HTLC.
+    parts.push(shard(4, 4, 0, 0, State::Settled));
+    let sent = parts[3].claim.id.expect("set");
     write_changes(&store, ChangeSet { payments, parts, ..ChangeSet::default() }).expect("written");
-    let known = |claim: u64| -> Vec<u64> {
-        (0..6).filter(|n| store.ledger().received_before(&hash(*n), &id(claim)).expect("read")).collect()
+    let ledger = store.ledger();
+    let known = |claim| -> Vec<u64> {
+        (0..6).filter(|n| ledger.received_before(&hash(*n), &claim).expect("read")).collect()
     };
-    assert_eq!(known(9), [1, 2]);
-    assert_eq!(known(3), [0, 1, 2, 3, 4, 5], "a claim id is for one payment, whatever became of it");
-    assert_eq!(store.ledger().payment_of_claim(&id(3)).expect("read"), Some(id(3)));
-    assert_eq!(store.ledger().payment_of_claim(&id(4)).expect("read"), None);
+    assert_eq!(known(id(9)), [1, 2]);
+    assert_eq!(known(sent), [1, 2]);
+    assert_eq!(known(id(3)), [0, 1, 2, 3, 4, 5], "a claim id is for one payment, whatever became of it");
+    assert_eq!(ledger.payment_of_claim(&id(3)).expect("read"), Some(id(3)));
+    assert_eq!(ledger.payment_of_claim(&id(4)).expect("read"), None);
+    assert_eq!(ledger.payment_of_claim(&sent).expect("read"), None);
 }

@@ -1,6 +1,9 @@
 //! Rows to write, and stores to write them to.
 
+use sponte_engine::backend::RouteHint;
 use sponte_engine::commit::*;
+use sponte_proto::amp::{Root, SetId, Share};
+use sponte_proto::failure::FailureCode;
 use sponte_proto::*;
 use sponte_store::{Commit, OpenError, Options, Store, StoreError};
 use std::path::Path;
@@ -52,7 +55,7 @@ pub fn at(millis: u64) -> Timestamp {
     Timestamp::from_millis(millis)
 }
 
-fn bytes(tag: u8, number: u64) -> [u8; 32] {
+pub fn bytes(tag: u8, number: u64) -> [u8; 32] {
     let mut bytes = [tag; 32];
     bytes[..8].copy_from_slice(&number.to_be_bytes());
     bytes
@@ -99,6 +102,35 @@ pub fn payment(number: u64, state: State) -> PaymentRow {
         created_at: at(1_000 + number),
         updated_at: at(2_000 + number),
         receipt: Receipt::default(),
+        plan: plan(number),
+    }
+}
+
+/// How a payment may be sent, everything set.
+pub fn plan(number: u64) -> Plan {
+    let hint = |hop: u64| RouteHint {
+        node: node(number + hop),
+        channel: ShortChannelId::new(number << 40 | hop),
+        fee_base: msat(1_000 + hop),
+        fee_ppm: u32::MAX,
+        cltv_delta: CltvExpiryDelta::new(80),
+    };
+    let invoice = PaidInvoice {
+        text: format!("lnbcrt{number}"),
+        hash: Some(hash(number)),
+        payment_addr: PaymentSecret::from_bytes(bytes(6, number)),
+        metadata: Some(vec![1, 2, 3]),
+    };
+    Plan {
+        asked: Some(Kind::MppKeysend),
+        fall_back: true,
+        max_parts: 16,
+        final_cltv: CltvExpiryDelta::new(144),
+        hints: vec![vec![hint(1)], vec![hint(2), hint(3)]],
+        invoice: Some(Box::new(invoice)),
+        tries: 3,
+        canceled: true,
+        reason: "too large for one path".into(),
     }
 }
 
@@ -111,6 +143,7 @@ pub fn received(number: u64, state: State) -> PaymentRow {
         fee: Msat::ZERO,
         max_fee: Msat::ZERO,
         attempts: 0,
+        plan: Plan::default(),
         ..payment(number, state)
     }
 }
@@ -120,7 +153,9 @@ pub fn attempt(number: u64, of: u64, nth: u32, state: State) -> AttemptRow {
         id: id(1_000_000 + number),
         payment: id(of),
         number: nth,
-        hash: hash(number),
+        kind: Kind::Keysend,
+        hash: Some(hash(number)),
+        set_id: None,
         state,
         fee: msat(7),
         failure: None,
@@ -140,6 +175,37 @@ pub fn part(of: u64, attempt: u32, nth: u32, amount_msat: u64, state: State) -> 
         state,
         route: vec![node(1), node(2)],
         claim: PartClaim::default(),
+        sent: PartSent::default(),
+    }
+}
+
+/// A shard of an outgoing AMP payment, everything set; `number` is its own among all of them.
+pub fn shard(number: u64, of: u64, attempt: u32, nth: u32, state: State) -> PartRow {
+    let claim = PartClaim {
+        id: Some(id(2_000_000 + number)),
+        hash: Some(hash(number)),
+        preimage: (state == State::Settled).then(|| Preimage::from_bytes(bytes(5, number))),
+        expiry: None,
+    };
+    let failure = PartFailure {
+        hop: Some(2),
+        code: Some(FailureCode::new(0x1007)),
+        channel: Some(ShortChannelId::new(number)),
+    };
+    let sent = PartSent {
+        share: Some(Share::from_bytes(bytes(7, number))),
+        failure: (state == State::Failed).then_some(failure),
+    };
+    PartRow { claim, sent, ..part(of, attempt, nth, 20_000, state) }
+}
+
+/// What an incoming AMP payment was paid to.
+pub fn amp_receipt(number: u64) -> Receipt {
+    Receipt {
+        payment_addr: Some(PaymentSecret::from_bytes(bytes(8, number))),
+        set_id: Some(SetId::from_bytes(bytes(9, number))),
+        root: Some(Root::from_bytes(bytes(10, number))),
+        ..Receipt::default()
     }
 }
 

@@ -2,8 +2,6 @@
 
 mod chain;
 mod child;
-mod dave;
-mod delivery;
 mod janitor;
 mod kinds;
 mod node;
@@ -14,6 +12,7 @@ mod scenes;
 mod serve;
 mod setup;
 mod until;
+mod ways;
 mod world;
 
 use crate::failure::{CommandResult, Done, Failure};
@@ -28,12 +27,11 @@ use std::path::PathBuf;
 use until::{failed, until};
 use world::{Inhabitants, World};
 
-/// Show it: a private chain, three nodes, payments between them
+/// Show it: a private chain, four nodes, payments between them
 ///
-/// Starts a private Bitcoin chain and alice, bob and carol, three nodes of this same program with
-/// folders of their own, opens channels alice-bob and bob-carol, and pays across them as a user
-/// would. Dave, a plain LDK node, pays carol with the kinds that sponte receives and does not send
-/// yet. Needs nothing and touches nothing: no bitcoind, no folder or setting of yours; at the
+/// Starts a private Bitcoin chain and alice, bob, carol and dave, four nodes of this same program
+/// with folders of their own, opens channels from alice to carol over bob and over dave, and pays
+/// across them with every kind, as a user would. Needs nothing and touches nothing: no bitcoind, no folder or setting of yours; at the
 /// end, and on Ctrl-C, everything is stopped and removed. The exit code is 0 only if every step
 /// went as it should, those that must fail too.
 #[derive(Args, Debug)]
@@ -105,7 +103,7 @@ async fn perform(world: &mut World, progress: &Progress, report: &mut Report) ->
 
 /// Every comparison agrees at every node, once what is under way between two peers has ended.
 async fn books(world: &Inhabitants) -> Result<(), Failure> {
-    for node in [&world.alice, &world.bob, &world.carol] {
+    for node in [&world.alice, &world.bob, &world.carol, &world.dave] {
         let mut found = String::new();
         let clean = until("the books agree", async || {
             let report = node.client().audit().await.map_err(|error| node.failure(error))?;

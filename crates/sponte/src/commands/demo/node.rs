@@ -21,6 +21,8 @@ pub struct Node {
     pub name: &'static str,
     /// Its folder.
     pub dir: DataDir,
+    /// What it is run with besides what all are.
+    pub flags: &'static [&'static str],
     log: PathBuf,
     /// What it said when it was last started.
     info: Option<Info>,
@@ -55,7 +57,8 @@ impl Node {
             let words = last_words(&String::from_utf8_lossy(&ended.stderr));
             return Err(failed(format!("cannot make {name}: {words}")));
         }
-        Ok(Node { name, dir, log: logs.join(format!("{name}.log")), info: None, running: None })
+        let log = logs.join(format!("{name}.log"));
+        Ok(Node { name, dir, flags: &[], log, info: None, running: None })
     }
 
     /// Runs it on the chain, on free ports, and waits until it answers.
@@ -70,6 +73,7 @@ impl Node {
         command
             .args(["--listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0", "--poll-interval", POLL])
             .args(["--bitcoind-url", &chain.url, "--bitcoind-user", &chain.user])
+            .args(self.flags)
             .env("SPONTE_BITCOIND_PASSWORD", &chain.password)
             .arg("--dir")
             .arg(self.dir.path())

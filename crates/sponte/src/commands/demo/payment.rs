@@ -6,9 +6,11 @@ use super::until::{PATIENCE, until};
 use super::world::Inhabitants;
 use crate::failure::Failure;
 use sponte_api::{
-    Direction, Kind, Part, PayRequest, Payment, PaymentDetail, PaymentsQuery, RecordInput, State,
+    Direction, Kind, Limits, Part, PayInvoiceRequest, PayRequest, Payment, PaymentDetail, PaymentsQuery,
+    RecordInput, State,
 };
-use sponte_proto::Msat;
+use sponte_proto::{Msat, PaymentHash};
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 /// A payment that is asked for.
@@ -19,6 +21,8 @@ pub struct Ask<'a> {
     from: &'a Node,
     to: &'a Node,
     request: PayRequest,
+    /// Paid instead of the destination.
+    invoice: Option<String>,
 }
 
 /// What there is to check.
@@ -28,23 +32,19 @@ pub struct Told {
     /// The sender's ledger.
     pub sent: PaymentDetail,
     /// The receiver's ledger.
-    pub received: Option<Payment>,
+    pub received: Option<PaymentDetail>,
 }
 
 impl Inhabitants {
-    /// A payment without message or records; its key is its name.
+    /// A payment without message or records, of whatever kind; its key is its name.
     pub fn ask<'a>(&'a self, name: &'static str, from: &'a Node, to: &'a Node, amount: Msat) -> Ask<'a> {
+        let timeout_ms = Some(u64::try_from(PATIENCE.as_millis()).expect("less than a minute"));
         let request = PayRequest {
-            destination: to.id(),
-            amount_msat: amount,
             key: Some(name.to_owned()),
-            max_fee_msat: None,
-            timeout_ms: Some(u64::try_from(PATIENCE.as_millis()).expect("less than a minute")),
-            max_attempts: None,
-            message: None,
-            records: vec![],
+            limits: Limits { timeout_ms, ..Limits::default() },
+            ..PayRequest::new(to.id(), amount)
         };
-        Ask { name, world: self, from, to, request }
+        Ask { name, world: self, from, to, request, invoice: None }
     }
 }
 
@@ -52,6 +52,18 @@ impl<'a> Ask<'a> {
     /// With a text message.
     pub fn message(mut self, text: &str) -> Ask<'a> {
         self.request.message = Some(text.to_owned());
+        self
+    }
+
+    /// Of this kind.
+    pub fn kind(mut self, kind: Kind) -> Ask<'a> {
+        self.request.kind = Some(kind);
+        self
+    }
+
+    /// To an invoice.
+    pub fn invoice(mut self, invoice: &str) -> Ask<'a> {
+        self.invoice = Some(invoice.to_owned());
         self
     }
 
@@ -66,7 +78,15 @@ impl<'a> Ask<'a> {
     /// # Errors
     /// The node refuses, or does not answer. A payment that failed is no error.
     pub async fn pay(&self, wait: Duration) -> Result<PaymentDetail, Failure> {
-        self.from.client().pay(&self.request, wait).await.map_err(|error| self.from.failure(error))
+        let paid = match &self.invoice {
+            None => self.from.client().pay(&self.request, wait).await,
+            Some(invoice) => {
+                let PayRequest { key, limits, .. } = self.request.clone();
+                let request = PayInvoiceRequest { key, limits, ..PayInvoiceRequest::new(invoice) };
+                self.from.client().pay_invoice(&request, wait).await
+            }
+        };
+        paid.map_err(|error| self.from.failure(error))
     }
 
     /// Pays and must be paid.
@@ -87,7 +107,7 @@ impl<'a> Ask<'a> {
         let mut told = self.look(sent, took).await?;
         told.step.wrong = match &told.received {
             Some(received) if told.step.outcome == Outcome::Settled => {
-                difference(&self.request, &told.sent.payment, received)
+                difference(&self.request, &told.sent, received)
             }
             _ => Some(contradiction(&told)),
         };
@@ -102,44 +122,62 @@ impl<'a> Ask<'a> {
     pub async fn look(&self, sent: PaymentDetail, took: Duration) -> Result<Told, Failure> {
         let settled = sent.payment.state == State::Settled;
         let received = until("the receiver has booked it", async || {
-            let received = self.received(&sent.payment).await?;
-            let ended = received.as_ref().is_some_and(|payment| payment.state != State::Pending);
+            let received = self.received(&sent).await?;
+            let ended = received.as_ref().is_some_and(|detail| detail.payment.state != State::Pending);
             Ok((ended || !settled).then_some(received))
         });
         let received = match received.await {
             Ok(received) => received,
-            Err(_) => self.received(&sent.payment).await?,
+            Err(_) => self.received(&sent).await?,
         };
-        let receiver = received.as_ref().map(|payment| payment.state);
+        let receiver = received.as_ref().map(|detail| detail.payment.state);
         let ledgers = Ledgers { sender: Some(sent.payment.state), receiver };
         Ok(Told { step: self.step(&sent, ledgers, took), sent, received })
     }
 
-    async fn received(&self, sent: &Payment) -> Result<Option<Payment>, Failure> {
-        let all = incoming(self.to).await?;
-        Ok(all.into_iter().find(|payment| payment.hash == sent.hash))
+    /// What the receiver has of the last attempt, by its hash, or its set.
+    async fn received(&self, sent: &PaymentDetail) -> Result<Option<PaymentDetail>, Failure> {
+        let Some(attempt) = sent.attempts.last() else { return Ok(None) };
+        let is_it = |payment: &Payment| match &attempt.set_id {
+            Some(_) => payment.set_id == attempt.set_id,
+            None => payment.hash == attempt.hash,
+        };
+        let Some(found) = incoming(self.to).await?.into_iter().find(is_it) else { return Ok(None) };
+        let detail = self.to.client().payment(found.id, Duration::ZERO).await;
+        detail.map(Some).map_err(|error| self.to.failure(error))
     }
 
-    /// The nodes on the way, by name; of a payment that never left, its ends.
-    fn route(&self, parts: &[Part]) -> Vec<&'static str> {
-        let Some(part) = parts.first() else { return vec![self.from.name, self.to.name] };
-        let hops = part.route.iter().map(|id| self.world.name_of(*id));
-        std::iter::once(self.from.name).chain(hops).collect()
+    /// The nodes on each way, by name; of a payment that never left, its ends.
+    fn routes(&self, parts: &[Part]) -> Vec<Vec<&'static str>> {
+        if parts.is_empty() {
+            return vec![vec![self.from.name, self.to.name]];
+        }
+        let route = |part: &Part| {
+            let hops = part.route.iter().map(|id| self.world.name_of(*id));
+            std::iter::once(self.from.name).chain(hops).collect()
+        };
+        let mut routes: Vec<Vec<_>> = parts.iter().map(route).collect();
+        routes.sort();
+        routes.dedup();
+        routes
     }
 
     fn step(&self, sent: &PaymentDetail, ledgers: Ledgers, took: Duration) -> Step {
-        let parts = sent.attempts.last().map_or(&[][..], |attempt| &attempt.parts);
+        let all = sent.attempts.last().map_or(&[][..], |attempt| &attempt.parts);
+        let paid: Vec<Part> = all.iter().filter(|part| part.state == State::Settled).cloned().collect();
+        let parts = if paid.is_empty() { all } else { &paid };
         Step {
             name: self.name,
-            kind: Kind::Keysend,
+            kind: sent.payment.kind,
             from: self.from.name,
             to: self.to.name,
             amount_msat: self.request.amount_msat.to_msat(),
             fee_msat: sent.payment.fee_msat.to_msat(),
             parts: u32::try_from(parts.len()).expect("a channel has at most 483 HTLCs"),
+            attempts: sent.payment.attempt_count,
             outcome: ledgers.outcome(),
             latency_ms: u64::try_from(took.as_millis()).expect("a minute at most"),
-            routes: vec![self.route(parts)],
+            routes: self.routes(parts),
             ledgers,
             note: None,
             wrong: None,
@@ -157,21 +195,33 @@ pub async fn incoming(node: &Node) -> Result<Vec<Payment>, Failure> {
 }
 
 /// What two ledgers that both say `settled` do not agree about.
-fn difference(asked: &PayRequest, sent: &Payment, received: &Payment) -> Option<String> {
-    if received.amount_msat != asked.amount_msat || sent.amount_msat != asked.amount_msat {
+fn difference(asked: &PayRequest, sent: &PaymentDetail, received: &PaymentDetail) -> Option<String> {
+    let (ours, theirs) = (&sent.payment, &received.payment);
+    if theirs.amount_msat != asked.amount_msat || ours.amount_msat != asked.amount_msat {
         return Some("the amounts at the two ends are not what was asked for".into());
     }
-    if sent.preimage_hex.is_none() || sent.preimage_hex != received.preimage_hex {
+    if ours.kind != theirs.kind {
+        return Some(format!("it left as {} and arrived as {}", ours.kind, theirs.kind));
+    }
+    let last = sent.attempts.last().map_or(&[][..], |attempt| &attempt.parts);
+    if hashes(last) != hashes(&received.parts) || ours.preimage_hex != theirs.preimage_hex {
         return Some("the two ends hold different proofs".into());
     }
-    if received.message() != asked.message.as_deref() {
+    if theirs.message() != asked.message.as_deref() {
         return Some("the message did not arrive as it was sent".into());
     }
     let arrived = |kind, value: &Option<String>| {
-        received.records.iter().any(|record| record.kind == kind && Some(&record.value_hex) == value.as_ref())
+        theirs.records.iter().any(|record| record.kind == kind && Some(&record.value_hex) == value.as_ref())
     };
     let lost = asked.records.iter().find(|record| !arrived(record.kind, &record.value_hex))?;
     Some(format!("record {} did not arrive as it was sent", lost.kind))
+}
+
+/// What the parts that were paid are locked to. One hash may have several at the sender's end and be
+/// one part at the receiver's.
+fn hashes(parts: &[Part]) -> BTreeSet<PaymentHash> {
+    let paid = parts.iter().filter(|part| part.state == State::Settled);
+    paid.filter_map(|part| part.hash).collect()
 }
 
 fn contradiction(told: &Told) -> String {
@@ -188,21 +238,22 @@ mod tests {
     use sponte_api::Record;
 
     /// What was asked for, and what both ends say of it.
-    fn agreed() -> (PayRequest, Payment, Payment) {
-        let mut sent = examples::outgoing().payment;
-        sent.state = State::Settled;
-        sent.preimage_hex = Some("07".repeat(32));
+    fn agreed() -> (PayRequest, PaymentDetail, PaymentDetail) {
+        let mut sent = examples::outgoing();
+        sent.payment.state = State::Settled;
+        sent.payment.preimage_hex = Some("07".repeat(32));
+        for part in &mut sent.attempts[0].parts {
+            part.state = State::Settled;
+            part.hash = sent.payment.hash;
+        }
         let records = vec![Record::new(34_349_334, b"hi"), Record::new(70_000, &[1, 2])];
-        let received = Payment { direction: Direction::In, records, ..sent.clone() };
+        let payment = Payment { direction: Direction::In, records, ..sent.payment.clone() };
+        let received = PaymentDetail { payment, attempts: vec![], parts: sent.attempts[0].parts.clone() };
+        let node = format!("02{}", "11".repeat(32)).parse().expect("a node id");
         let asked = PayRequest {
-            destination: format!("02{}", "11".repeat(32)).parse().expect("a node id"),
-            amount_msat: sent.amount_msat,
-            key: None,
-            max_fee_msat: None,
-            timeout_ms: None,
-            max_attempts: None,
             message: Some("hi".into()),
             records: vec![RecordInput::bytes(70_000, &[1, 2])],
+            ..PayRequest::new(node, sent.payment.amount_msat)
         };
         (asked, sent, received)
     }
@@ -215,15 +266,18 @@ mod tests {
 
     #[test]
     fn ends_that_do_not() {
-        let told = |change: fn(&mut Payment)| {
+        let told = |change: fn(&mut PaymentDetail)| {
             let (asked, sent, mut received) = agreed();
             change(&mut received);
             difference(&asked, &sent, &received).expect("they differ")
         };
-        assert!(told(|received| received.amount_msat = Msat::ZERO).contains("amounts"));
-        assert!(told(|received| received.preimage_hex = None).contains("proofs"));
-        assert!(told(|received| drop(received.records.remove(0))).contains("message"));
-        assert!(told(|received| drop(received.records.remove(1))).contains("record 70000"));
-        assert!(told(|received| received.records[1].value_hex = "0102ff".into()).contains("record 70000"));
+        assert!(told(|received| received.payment.amount_msat = Msat::ZERO).contains("amounts"));
+        assert!(told(|received| received.payment.kind = Kind::Amp).contains("arrived as amp"));
+        assert!(told(|received| received.payment.preimage_hex = None).contains("proofs"));
+        assert!(told(|received| received.parts.clear()).contains("proofs"));
+        assert!(told(|received| drop(received.payment.records.remove(0))).contains("message"));
+        assert!(told(|received| drop(received.payment.records.remove(1))).contains("record 70000"));
+        let changed = told(|received| received.payment.records[1].value_hex = "0102ff".into());
+        assert!(changed.contains("record 70000"));
     }
 }

@@ -24,7 +24,9 @@ pub struct Step {
     pub to: &'static str,
     pub amount_msat: u64,
     pub fee_msat: u64,
+    /// Those of the last attempt that were paid, or all of them if none was.
     pub parts: u32,
+    pub attempts: u32,
     pub outcome: Outcome,
     pub latency_ms: u64,
     /// The nodes that its parts passed, by name.
@@ -76,11 +78,15 @@ impl Ledgers {
 
 /// The table, and below it what a line has no room for.
 pub fn words(report: &Report) -> String {
-    let header = ["step", "route", "amount", "fee", "outcome at both ends", "ms"];
+    let header =
+        ["step", "kind", "route", ">parts", ">attempts", "amount", "fee", "outcome at both ends", "ms"];
     let rows = report.steps.iter().map(|step| {
         vec![
             step.name.to_owned(),
+            step.kind.to_string(),
             routes(step),
+            step.parts.to_string(),
+            step.attempts.to_string(),
             amount(step.amount_msat),
             amount(step.fee_msat),
             ends(step),
@@ -128,6 +134,7 @@ mod tests {
             amount_msat: 5_000_000,
             fee_msat: 1_500,
             parts: 1,
+            attempts: 1,
             outcome: Outcome::Settled,
             latency_ms: 12,
             routes: vec![vec!["alice", "bob", "carol"]],
@@ -142,7 +149,7 @@ mod tests {
         let report = Report { steps: vec![step()], ok: true };
         assert_eq!(
             serde_json::to_string(&report).expect("plain data"),
-            r#"{"steps":[{"name":"one","kind":"keysend","from":"alice","to":"carol","amount_msat":5000000,"fee_msat":1500,"parts":1,"outcome":"settled","latency_ms":12}],"ok":true}"#
+            r#"{"steps":[{"name":"one","kind":"keysend","from":"alice","to":"carol","amount_msat":5000000,"fee_msat":1500,"parts":1,"attempts":1,"outcome":"settled","latency_ms":12}],"ok":true}"#
         );
     }
 

@@ -2,7 +2,6 @@
 
 use super::chain::{self, Rpc};
 use super::child::Child;
-use super::dave::Dave;
 use super::janitor::Folder;
 use super::node::Node;
 use super::progress::Progress;
@@ -11,7 +10,7 @@ use crate::failure::{Failure, storage};
 use sponte_proto::NodeId;
 use std::path::{Path, PathBuf};
 
-/// A chain, three nodes and dave, and the folder where they live.
+/// A chain, four nodes, and the folder where they live.
 #[derive(Debug)]
 pub struct World {
     program: PathBuf,
@@ -21,6 +20,9 @@ pub struct World {
     inhabitants: Option<Inhabitants>,
 }
 
+/// What dave asks for, in millionths; the others have the default, which is less.
+const DEARER_PPM: &str = "400";
+
 /// Whoever runs.
 #[derive(Debug)]
 pub struct Inhabitants {
@@ -28,7 +30,7 @@ pub struct Inhabitants {
     pub alice: Node,
     pub bob: Node,
     pub carol: Node,
-    pub dave: Dave,
+    pub dave: Node,
 }
 
 impl World {
@@ -56,21 +58,22 @@ impl World {
         let (program, folder, logs) = (&*program, &*folder, &*logs);
         let make = |name| Node::make(name, program, folder, logs);
         let chain = chain.insert(chain::spawn(program, logs)?);
-        let (rpc, mut alice, mut bob, mut carol) = progress
-            .phase("starting a private chain, making three nodes", async {
-                tokio::try_join!(Rpc::reach(chain), make("alice"), make("bob"), make("carol"))
+        let (rpc, mut alice, mut bob, mut carol, mut dave) = progress
+            .phase("starting a private chain, making four nodes", async {
+                tokio::try_join!(Rpc::reach(chain), make("alice"), make("bob"), make("carol"), make("dave"))
             })
             .await?;
+        dave.flags = &["--fee-ppm", DEARER_PPM];
         let access = &rpc.access;
         let run = async {
             tokio::try_join!(
                 alice.start(program, folder, access),
                 bob.start(program, folder, access),
                 carol.start(program, folder, access),
+                dave.start(program, folder, access),
             )
         };
-        progress.phase("starting alice, bob and carol", run).await?;
-        let dave = Dave::start(&rpc).await?;
+        progress.phase("starting alice, bob, carol and dave", run).await?;
         *inhabitants = Some(Inhabitants { rpc, alice, bob, carol, dave });
         Ok(())
     }
@@ -110,8 +113,8 @@ impl World {
     /// # Errors
     /// Something is still there.
     pub async fn end(self) -> Result<(), Failure> {
-        if let Some(Inhabitants { mut alice, mut bob, mut carol, .. }) = self.inhabitants {
-            tokio::join!(alice.stop(), bob.stop(), carol.stop());
+        if let Some(Inhabitants { mut alice, mut bob, mut carol, mut dave, .. }) = self.inhabitants {
+            tokio::join!(alice.stop(), bob.stop(), carol.stop(), dave.stop());
         }
         if let Some(chain) = self.chain {
             chain.stop().await;
@@ -121,14 +124,14 @@ impl World {
 }
 
 impl Inhabitants {
-    /// The three nodes, in the order of the path between them.
-    pub fn nodes(&mut self) -> [&mut Node; 3] {
-        [&mut self.alice, &mut self.bob, &mut self.carol]
+    /// All of them.
+    pub fn nodes(&mut self) -> [&mut Node; 4] {
+        [&mut self.alice, &mut self.bob, &mut self.carol, &mut self.dave]
     }
 
     /// How people call the node with this id.
     pub fn name_of(&self, id: NodeId) -> &'static str {
-        let nodes = [&self.alice, &self.bob, &self.carol];
+        let nodes = [&self.alice, &self.bob, &self.carol, &self.dave];
         nodes.into_iter().find(|node| node.id() == id).map_or("a stranger", |node| node.name)
     }
 }

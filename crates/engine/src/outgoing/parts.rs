@@ -1,0 +1,188 @@
+//! One HTLC: paid, or failed.
+
+use super::carrier::is_set;
+use super::{Attempt, Outgoing, Over, Payment};
+use crate::backend::SendFailed;
+use crate::books::{Books, Entry};
+use crate::commit::{Account, AttemptRow, PartFailure, PartRow, PaymentRow, State};
+use crate::config::Config;
+use crate::failure;
+use crate::retry::{self, Outcome};
+use crate::step::Step;
+use sponte_proto::failure::FailureCode;
+use sponte_proto::{Msat, PaymentId, Preimage};
+use std::collections::BTreeSet;
+
+/// Parts are not made smaller because a channel had too little (lnd's `DefaultShardMinAmt`).
+const SMALLEST: Msat = match Msat::from_sat(10_000) {
+    Some(smallest) => smallest,
+    None => unreachable!(),
+};
+/// More channels to avoid than this are not remembered for one payment.
+const AVOID: usize = 64;
+
+impl Outgoing {
+    /// The destination has the preimage of a part.
+    pub(crate) fn handle_part_sent(
+        &mut self,
+        config: &Config,
+        books: &mut Books,
+        step: &mut Step,
+        part: PaymentId,
+        preimage: Preimage,
+    ) {
+        let Some(id) = self.parts.remove(&part) else { return };
+        let Some((attempt, at)) = self.find(id, part) else { return };
+        let row = &mut attempt.parts[at];
+        row.state = State::Settled;
+        row.claim.preimage = Some(preimage);
+        books.settle(step, in_flight(&attempt.row, row));
+        post_paid(books, step, &attempt.row, row);
+        step.changes.parts.push(row.clone());
+        attempt.row.updated_at = step.now;
+        step.changes.attempts.push(attempt.row.clone());
+        self.advance(config, step, id);
+    }
+
+    /// A part is irrevocably gone, unpaid.
+    pub(crate) fn handle_part_failed(
+        &mut self,
+        config: &Config,
+        books: &mut Books,
+        step: &mut Step,
+        failed: &SendFailed,
+    ) {
+        let Some(id) = self.fail_part(books, step, failed) else { return };
+        self.advance(config, step, id);
+    }
+
+    /// Parts of a restored payment that the backend does not know never left. If none of its
+    /// attempt did, another takes its place at once.
+    pub(super) fn never_left(
+        &mut self,
+        books: &mut Books,
+        step: &mut Step,
+        id: PaymentId,
+        known: &BTreeSet<PaymentId>,
+    ) {
+        let Some(attempt) = self.payments.get(&id).and_then(|payment| payment.attempt.as_ref()) else {
+            return;
+        };
+        let pending = attempt.pending().filter_map(|part| part.claim.id);
+        let gone: Vec<PaymentId> = pending.filter(|part| !known.contains(part)).collect();
+        for part in gone {
+            self.fail_part(books, step, &SendFailed { part, why: PartFailure::NEVER_LEFT });
+        }
+        let Some(payment) = self.payments.get(&id) else { return };
+        if payment.attempt.as_ref().is_some_and(|attempt| attempt.live().next().is_none()) {
+            self.end_attempt(step, id);
+        }
+    }
+
+    /// Notes that a part has failed, and what that teaches. Answers whose it was.
+    fn fail_part(&mut self, books: &mut Books, step: &mut Step, failed: &SendFailed) -> Option<PaymentId> {
+        let SendFailed { part, why } = failed;
+        let id = self.parts.remove(part)?;
+        let (attempt, at) = self.find(id, *part)?;
+        let row = &mut attempt.parts[at];
+        row.state = State::Failed;
+        row.sent.failure = Some(*why);
+        books.void(step, in_flight(&attempt.row, row));
+        step.changes.parts.push(row.clone());
+        let (hops, amount) = (hops(row), row.amount);
+        attempt.row.fee = attempt.fee();
+        attempt.row.updated_at = step.now;
+        step.changes.attempts.push(attempt.row.clone());
+        let payment = self.payments.get_mut(&id)?;
+        let taught = payment.halve(why, amount) || payment.learn(why, hops);
+        let pause = match retry::outcome(why, hops) {
+            Outcome::Pause => true,
+            // Without something new to avoid the same would happen at once, again and again.
+            Outcome::Again => !taught,
+            Outcome::Refused | Outcome::Incomplete => false,
+        };
+        if pause && payment.wait.is_none() {
+            let (delay_ms, reason) = (retry::delay_ms(payment.delays), failure::timeout());
+            self.wait(step, id, delay_ms, reason);
+        }
+        Some(id)
+    }
+
+    /// A pending part, where it stands.
+    fn find(&mut self, id: PaymentId, part: PaymentId) -> Option<(&mut Attempt, usize)> {
+        let attempt = self.payments.get_mut(&id)?.attempt.as_mut()?;
+        let at = attempt.parts.iter().position(|row| row.claim.id == Some(part))?;
+        (attempt.parts[at].state == State::Pending).then_some((attempt, at))
+    }
+}
+
+impl Payment {
+    /// A channel had too little for a part of a set: from now on they are half as large, and the channel
+    /// may carry one of those. Answers whether that is so.
+    fn halve(&mut self, why: &PartFailure, amount: Msat) -> bool {
+        let Payment { attempt: Some(attempt), lesson, .. } = self else { return false };
+        let half = Msat::new(amount.to_msat().div_ceil(2)).unwrap_or(amount);
+        let splits = is_set(attempt.row.kind)
+            && attempt.pending().next().is_some()
+            && why.hop.is_some_and(|hop| hop > 0)
+            && why.code == Some(FailureCode::TEMPORARY_CHANNEL_FAILURE)
+            && half >= SMALLEST
+            && attempt.most.is_none_or(|most| half < most);
+        if splits {
+            attempt.most = Some(half);
+            *lesson = None;
+        }
+        splits
+    }
+
+    /// Answers whether there is a channel more to avoid.
+    fn learn(&mut self, why: &PartFailure, hops: u32) -> bool {
+        let new = why.channel.filter(|channel| self.avoid.len() < AVOID && !self.avoid.contains(channel));
+        self.avoid.extend(new);
+        self.lesson = retry::lesson(why, hops);
+        let Payment { row, attempt, .. } = self;
+        if let Some(attempt) = attempt.as_mut().filter(|attempt| attempt.over.is_none()) {
+            attempt.over = over(row, attempt.row.kind, why, hops);
+        }
+        new.is_some()
+    }
+}
+
+fn over(row: &PaymentRow, kind: crate::commit::Kind, why: &PartFailure, hops: u32) -> Option<Over> {
+    match retry::outcome(why, hops) {
+        Outcome::Refused => Some(Over::Refused(failure::refused(row, kind, why))),
+        Outcome::Incomplete => Some(Over::Incomplete),
+        Outcome::Again | Outcome::Pause => None,
+    }
+}
+
+/// Why a restored attempt sends nothing more.
+pub(super) fn over_again(row: &PaymentRow, attempt: &Attempt) -> Option<Over> {
+    let failures = attempt.parts.iter().filter_map(|part| Some((part.sent.failure?, hops(part))));
+    failures.into_iter().find_map(|(why, hops)| over(row, attempt.row.kind, &why, hops))
+}
+
+fn hops(part: &PartRow) -> u32 {
+    u32::try_from(part.route.len()).unwrap_or(u32::MAX)
+}
+
+/// What a part takes out of its channel.
+pub(super) fn gross(part: &PartRow) -> Msat {
+    part.amount.checked_add(part.fee).unwrap_or(Msat::MAX)
+}
+
+/// A part on its way.
+pub(super) fn in_flight(attempt: &AttemptRow, part: &PartRow) -> Entry {
+    let key = format!("out/{}/{}", attempt.id, part.number);
+    Entry::new(key, Account::Channel(part.channel), Account::InFlightOut, gross(part)).of(part.payment)
+}
+
+/// What was in flight is the world's, and the fee.
+pub(super) fn post_paid(books: &mut Books, step: &mut Step, attempt: &AttemptRow, part: &PartRow) {
+    let entry = |name: &str, credit, amount| {
+        let key = format!("out/{}/{}/{name}", attempt.id, part.number);
+        Entry::new(key, Account::InFlightOut, credit, amount).of(attempt.payment)
+    };
+    books.post(step, entry("paid", Account::World, part.amount));
+    books.post(step, entry("fee", Account::FeesPaid, part.fee));
+}

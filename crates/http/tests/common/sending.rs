@@ -1,0 +1,143 @@
+//! Payments from the node, played: destinations are told apart by their bytes.
+
+use super::backend::{channel, node_id};
+use sponte_engine::backend::{
+    BackendEvent, Destination, NoRoutes, ReadInvoice, Refusal, RefusalKind, Route, RouteHop, RouteRequest,
+    Routes, Send, SendFailed,
+};
+use sponte_engine::commit::PartFailure;
+use sponte_proto::amp::{Shard, reconstruct};
+use sponte_proto::failure::FailureCode;
+use sponte_proto::{CltvExpiryDelta, Msat, NodeId, PaymentSecret, Preimage, ShortChannelId, Timestamp};
+
+/// A destination that takes nothing.
+pub const REFUSING: u8 = 0x11;
+/// A destination that nobody knows, and that only a hint leads to.
+pub const UNKNOWN: u8 = 0x22;
+/// A destination that answers when the test says so.
+pub const SILENT: u8 = 0x33;
+/// A destination that two paths reach together, and that answers as [`SILENT`] does.
+pub const PARTED: u8 = 0x44;
+/// A destination whose cheapest route costs 99 sat.
+pub const DEAR: u8 = 0x45;
+/// A destination for which no balance is enough.
+pub const RICH: u8 = 0x46;
+/// A destination so far that no record fits into the onion.
+pub const FAR: u8 = 0x47;
+/// A destination behind a peer that is not connected.
+pub const LONELY: u8 = 0x48;
+/// A destination that is known, and that no route reaches.
+pub const CUT_OFF: u8 = 0x49;
+/// The node before every destination of two hops or more.
+pub const HUB: u8 = 0x66;
+
+/// What pays the invoices here that have a hash.
+pub fn proof() -> Preimage {
+    Preimage::from_bytes([0x77; 32])
+}
+
+/// An answer to a request for routes: of one hop to a friend, over the hub to everybody else.
+pub fn routes(request: &RouteRequest) -> Routes {
+    let no = |why| Err(why);
+    let found = match request.destination.to_bytes()[1] {
+        CUT_OFF => no(NoRoutes::NoRoute),
+        UNKNOWN if request.hints.is_empty() => no(NoRoutes::NoRoute),
+        DEAR => no(NoRoutes::FeeLimitTooLow { cheapest: Msat::from_sat(99).expect("small") }),
+        RICH => no(NoRoutes::InsufficientBalance { spendable: Msat::from_sat(1).expect("small") }),
+        FAR => no(NoRoutes::RecordsTooLarge),
+        LONELY => no(NoRoutes::PeersOffline),
+        PARTED if request.max_parts < 2 => no(NoRoutes::NoRoute),
+        PARTED => {
+            let half = Msat::new(request.amount.to_msat() / 2).expect("less than all");
+            let rest = request.amount.saturating_sub(half);
+            Ok(vec![over_hub(request, half), over_hub(request, rest)])
+        }
+        3 => Ok(vec![Route { channel: channel(), hops: vec![last(request, request.amount)] }]),
+        _ => Ok(vec![over_hub(request, request.amount)]),
+    };
+    let known = request.destination.to_bytes()[1] != UNKNOWN;
+    let destination = Destination { known, keysend: true, amp: true, mpp: true };
+    Routes { query: request.query, found, destination }
+}
+
+fn over_hub(request: &RouteRequest, amount: Msat) -> Route {
+    let hub = RouteHop {
+        node: node_id(HUB),
+        channel: ShortChannelId::new(1 << 40),
+        keeps: Msat::new(1_000).expect("small"),
+        cltv_delta: 40,
+        announced: true,
+    };
+    Route { channel: channel(), hops: vec![hub, last(request, amount)] }
+}
+
+fn last(request: &RouteRequest, amount: Msat) -> RouteHop {
+    RouteHop {
+        node: request.destination,
+        channel: ShortChannelId::new(2 << 40),
+        keeps: amount,
+        cltv_delta: request.final_cltv.to_u16().into(),
+        announced: true,
+    }
+}
+
+/// Whether it waits for the test.
+pub fn waits(send: &Send) -> bool {
+    matches!(destination(send).to_bytes()[1], SILENT | PARTED)
+}
+
+fn destination(send: &Send) -> NodeId {
+    send.route.hops.last().expect("at least one").node
+}
+
+/// How it ends.
+pub fn ended(send: &Send) -> BackendEvent {
+    if destination(send).to_bytes()[1] != REFUSING {
+        return BackendEvent::PartSent { part: send.part, preimage: preimage(send) };
+    }
+    let why = PartFailure {
+        hop: u32::try_from(send.route.hops.len()).ok(),
+        code: Some(FailureCode::INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS),
+        channel: None,
+    };
+    BackendEvent::PartFailed(SendFailed { part: send.part, why })
+}
+
+/// What the destination finds out: of AMP only if one part is all.
+fn preimage(send: &Send) -> Preimage {
+    if let Some(preimage) = &send.payload.keysend {
+        return preimage.clone();
+    }
+    let Some(amp) = &send.payload.amp else { return proof() };
+    let shard = Shard {
+        share: amp.root_share.clone(),
+        child_index: amp.child_index,
+        amount: send.route.amount(),
+        payment_hash: send.hash,
+    };
+    reconstruct(&[shard], send.route.amount()).expect("the whole set").remove(0)
+}
+
+/// `once`, `amp`, `any` (without an amount) or `old`, each with the destination's byte in hex behind
+/// a dash.
+pub fn read_invoice(text: &str) -> Result<Box<ReadInvoice>, Refusal> {
+    let (what, byte) = text
+        .split_once('-')
+        .and_then(|(what, byte)| Some((what, u8::from_str_radix(byte, 16).ok()?)))
+        .ok_or_else(|| Refusal::new(RefusalKind::Invalid, "this is no invoice: copy all of it"))?;
+    let expires_at = if what == "old" { 1 } else { u64::MAX };
+    Ok(Box::new(ReadInvoice {
+        text: text.into(),
+        destination: node_id(byte),
+        amount: Msat::from_sat(60).filter(|_| what != "any"),
+        hash: (what != "amp").then(|| proof().payment_hash()),
+        payment_addr: PaymentSecret::from_bytes([5; 32]),
+        metadata: None,
+        min_final_cltv: CltvExpiryDelta::new(80),
+        hints: vec![],
+        in_parts: true,
+        created_at: Timestamp::from_millis(0),
+        expires_at: Timestamp::from_millis(expires_at),
+        description: "a\u{7}soup".into(),
+    }))
+}
