@@ -2,10 +2,13 @@
 
 use crate::{Net, until};
 use sponte_proto::{Msat, NodeId, ShortChannelId};
-use sponte_raw::{RawHtlc, Sent};
+use sponte_raw::{Forwards, Keysend, Paid, RawConfig, RawHtlc, Receives, Sent};
 
 /// A [raw node](sponte_raw::RawNode), known by its name.
-pub struct RawNode(sponte_raw::RawNode);
+pub struct RawNode {
+    node: sponte_raw::RawNode,
+    name: String,
+}
 
 impl RawNode {
     /// What it asks of whom it forwards for.
@@ -15,49 +18,121 @@ impl RawNode {
 
     /// A node with a seed of its own, by name, at the chain's tip.
     pub async fn start(net: &Net, name: &str) -> RawNode {
+        RawNode::start_with(net, name, RawConfig::default()).await
+    }
+
+    /// As [`RawNode::start`], with fees of its own.
+    pub async fn start_with(net: &Net, name: &str, config: RawConfig) -> RawNode {
         let mut seed = [b'-'; 32];
         seed.iter_mut().zip(name.bytes()).for_each(|(byte, letter)| *byte = letter);
-        RawNode(
-            sponte_raw::RawNode::start(seed, net.chain().clone()).await.expect("loopback has a free port"),
-        )
+        let node = sponte_raw::RawNode::start_with(seed, net.chain().clone(), config).await;
+        RawNode { node: node.expect("loopback has a free port"), name: name.into() }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// Its id.
     pub fn id(&self) -> NodeId {
-        self.0.id()
+        self.node.id()
     }
 
     /// Where it listens.
     pub fn address(&self) -> String {
-        self.0.address()
+        self.node.address()
     }
 
     /// Connects to a node.
     pub async fn connect(&self, id: NodeId, address: &str) {
-        self.0.connect(id, address).await.expect("loopback connects");
-        until("a raw connection", async || self.0.connected(&id).then_some(())).await;
+        self.node.connect(id, address).await.expect("loopback connects");
+        until("a raw connection", async || self.node.connected(&id).then_some(())).await;
     }
 
     /// Ends the connection to a node.
     pub async fn disconnect(&self, id: &NodeId) {
-        self.0.disconnect(id);
-        until("the end of a raw connection", async || (!self.0.connected(id)).then_some(())).await;
+        self.node.disconnect(id);
+        until("the end of a raw connection", async || (!self.node.connected(id)).then_some(())).await;
     }
 
     /// The next HTLCs leave without the signature that commits to them.
     pub fn stutter(&self) {
-        self.0.stutter();
+        self.node.stutter();
     }
 
     /// Opens an unannounced channel to a connected node, paid by the chain's faucet, and waits
     /// until this side can use it. The other one gets `push` of it.
     pub async fn open(&self, net: &Net, to: NodeId, sat: u64, push: Msat) -> ShortChannelId {
-        let (usable, funded) = (self.0.usable(&to).len(), self.0.funded());
-        self.0.open(&to, sat, push).expect("a connected peer");
-        until("a raw channel to be funded", async || (self.0.funded() > funded).then_some(())).await;
+        let (usable, funded) = (self.node.usable(&to).len(), self.node.funded());
+        self.node.open(&to, sat, push).expect("a connected peer");
+        until("a raw channel to be funded", async || (self.node.funded() > funded).then_some(())).await;
         net.mine(6);
-        until("a raw channel to be usable", async || (self.0.usable(&to).len() > usable).then_some(())).await;
+        until("a raw channel to be usable", async || (self.node.usable(&to).len() > usable).then_some(()))
+            .await;
         self.channel(&to)
+    }
+
+    /// Asks a connected node for an announced channel, paid by the chain's faucet, and waits until
+    /// its funding is on its way. The other one gets `push` of it.
+    pub async fn begin_open(&self, to: NodeId, sat: u64, push: Msat) {
+        let funded = self.node.funded();
+        self.node.open_announced(&to, sat, push).expect("a connected peer");
+        until(&format!("a channel of {} to be funded", self.name), async || {
+            (self.node.funded() > funded).then_some(())
+        })
+        .await;
+    }
+
+    /// Tells the network its name and features.
+    pub fn announce(&self) {
+        self.node.announce(&self.name);
+    }
+
+    /// Tells its peers all that it knows of announced channels, once more.
+    pub fn retell(&self) {
+        self.node.retell();
+    }
+
+    /// In how many directions it knows announced channels.
+    pub fn known_directions(&self) -> usize {
+        self.node.known_directions()
+    }
+
+    /// Chooses what it does with HTLCs that it is to forward, those that it keeps too.
+    pub fn choose(&self, forwards: Forwards) {
+        self.node.choose(forwards);
+    }
+
+    /// How many HTLCs it keeps.
+    pub fn kept(&self) -> usize {
+        self.node.kept()
+    }
+
+    /// Waits until it keeps so many HTLCs.
+    pub async fn keeps(&self, htlcs: usize) {
+        until(&format!("{} to keep {htlcs} HTLCs", self.name), async || {
+            (self.node.kept() == htlcs).then_some(())
+        })
+        .await;
+    }
+
+    /// Chooses which payments it takes.
+    pub fn receive(&self, receives: Receives) {
+        self.node.receive(receives);
+    }
+
+    /// How many HTLCs its channels hold, either way.
+    pub fn htlcs(&self) -> usize {
+        self.node.htlcs()
+    }
+
+    /// Pays by LDK's own `send_spontaneous_payment`.
+    ///
+    /// # Errors
+    /// LDK's reason.
+    pub async fn pay(&self, keysend: Keysend) -> Paid {
+        self.node.pay(keysend).await
     }
 
     /// The newest usable channel to a node.
@@ -65,13 +140,13 @@ impl RawNode {
     /// # Panics
     /// There is none.
     pub fn channel(&self, to: &NodeId) -> ShortChannelId {
-        self.0.usable(to).last().expect("a usable channel").0
+        self.node.usable(to).last().expect("a usable channel").0
     }
 
     /// Waits until it can send so much over some channel to a node.
     pub async fn can_send(&self, to: &NodeId, amount: Msat) {
         until("a raw channel to be usable", async || {
-            self.0.usable(to).iter().any(|(_, most)| *most >= amount).then_some(())
+            self.node.usable(to).iter().any(|(_, most)| *most >= amount).then_some(())
         })
         .await;
     }
@@ -81,6 +156,6 @@ impl RawNode {
     /// # Panics
     /// LDK does not let it leave.
     pub fn send(&self, htlc: RawHtlc) -> Sent {
-        self.0.send(htlc).expect("a sound route")
+        self.node.send(htlc).expect("a sound route")
     }
 }

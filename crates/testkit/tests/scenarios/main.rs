@@ -5,6 +5,7 @@ mod archive;
 mod closing;
 mod direct;
 mod kinds;
+mod network;
 mod refused;
 mod reorg;
 mod restarts;
