@@ -28,6 +28,7 @@ mod node;
 mod openings;
 mod payers;
 mod random;
+mod sending;
 mod sets;
 mod until;
 mod world;
