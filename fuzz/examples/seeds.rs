@@ -2,6 +2,9 @@
 //! `cargo run --example seeds`, in this directory.
 
 use serde_json::Value;
+use sponte_fuzz::htlc::{COMPOSED, CONTENT, DAMAGED, FORWARD, PACKET, PAYLOAD, WITHIN_PATH, receiver};
+use sponte_fuzz::{PAYMENT_HASH, key, secp};
+use sponte_proto::onion::{PAYMENT_PAYLOADS, RouteSecrets};
 use sponte_proto::{Features, hex, read_bigsize, unhex};
 use std::fs;
 use std::path::Path;
@@ -14,6 +17,7 @@ fn main() {
     onions();
     returning();
     payloads();
+    translated();
 }
 
 fn root() -> &'static Path {
@@ -157,6 +161,43 @@ fn payloads() {
     let route = file("route_blinding");
     let hops = list(&route["hops"]).iter();
     seeds("recipient_data", hops.map(|hop| bytes(&hop["encoded_tlvs"])));
+}
+
+/// HTLCs with all kinds on.
+fn translated() {
+    let (amount, expiry) = ((1u64 << 40).to_be_bytes(), 900_000u32.to_be_bytes());
+    let offer = |form: u8, lock: u8, onion: &[u8]| {
+        [&[0x3f, form, lock], &amount[..], &expiry, &PAYMENT_HASH, onion].concat()
+    };
+    let (amp, keysend) = (file("amp"), file("keysend"));
+    let shards = list(&list(&amp["vectors"])[1]["children"]).iter();
+    let shards: Vec<&Value> = shards.map(|child| &child["final_payload_with_length"]).collect();
+    let keysends = list(&keysend["final_payloads"]).iter().map(|case| &case["payload"]);
+    let payloads = shards.iter().copied().chain(keysends).map(without_length);
+    let mut all: Vec<Vec<u8>> = payloads.map(|payload| offer(PAYLOAD, 0, &payload)).collect();
+
+    let shard = without_length(shards[1]);
+    all.push(offer(CONTENT, 0, &content(&bytes(shards[1]))));
+    for addition in [WITHIN_PATH, DAMAGED, FORWARD] {
+        all.push(offer(PAYLOAD | addition, 0, &shard));
+    }
+    let node = receiver().get_node_secret_key().public_key(secp());
+    let payer = RouteSecrets::new(secp(), &key(0x41), &[node]).expect("one hop");
+    let packet = payer.build(&[shard], &PAYMENT_HASH, PAYMENT_PAYLOADS).expect("it fits");
+    all.push(offer(PACKET, 0, packet.as_bytes()));
+
+    let composed = |records: u8, lock: u8, values: &[u8]| {
+        offer(COMPOSED, lock, &[&[records], &50_000u64.to_be_bytes()[..], &expiry, values].concat())
+    };
+    let total = 150_000u64.to_be_bytes();
+    let shard = [&[9; 32], &total[..], &[1; 32], &[2; 32], &[0, 0, 0, 3]].concat();
+    let record = |length: u16| [&70_001u64.to_be_bytes()[..], &length.to_be_bytes()].concat();
+    all.push(composed(0b10_0011, 0, &[&shard[..], &record(5)].concat()));
+    all.push(composed(0b10_0011, 0, &[&shard[..], &record(1_100)].concat()));
+    all.push(composed(0b00_0000, 1, &[]));
+    all.push(composed(0b00_1000, 2, &[1]));
+    all.push(composed(0b10_1000, 2, &[&[1], &record(1_240)[..]].concat()));
+    seeds("translate", all);
 }
 
 fn without_length(value: &Value) -> Vec<u8> {

@@ -1,6 +1,8 @@
 //! What the targets share: fixed keys, and packets that authenticate whatever content the fuzzer
 //! invents, so that it gets past the HMACs.
 
+pub mod htlc;
+
 use bitcoin_hashes::{Hash as _, HashEngine as _, Hmac, HmacEngine, sha256};
 use chacha20::ChaCha20;
 use chacha20::cipher::{KeyIvInit as _, StreamCipher as _};
@@ -42,13 +44,18 @@ pub fn shared_secret() -> SharedSecret {
 /// An onion for the hop of key 0x42 that decrypts to `content` and authenticates: what a sender could
 /// make who does not keep to the rules.
 pub fn sealed(content: &[u8]) -> Option<OnionPacket> {
-    let secret = shared_secret();
-    let mut payloads = content.to_vec();
-    apply_stream(&secret.derive(KeyType::Rho), &mut payloads);
-    let hmac = hmac(&secret.derive(KeyType::Mu), &[&payloads, &PAYMENT_HASH]);
+    let (payloads, hmac) = seal(&shared_secret(), &PAYMENT_HASH, content);
     static KEY: OnceLock<[u8; 33]> = OnceLock::new();
     let public_key = KEY.get_or_init(|| public_key(0x41).serialize());
     OnionPacket::from_parts(0, public_key, &payloads, &hmac).ok()
+}
+
+/// What an onion's bytes and its HMAC are if they decrypt to `content` and authenticate.
+fn seal(secret: &SharedSecret, payment_hash: &[u8; 32], content: &[u8]) -> (Vec<u8>, [u8; 32]) {
+    let mut payloads = content.to_vec();
+    apply_stream(&secret.derive(KeyType::Rho), &mut payloads);
+    let hmac = hmac(&secret.derive(KeyType::Mu), &[&payloads, payment_hash]);
+    (payloads, hmac)
 }
 
 /// A failure that authenticates, whatever stands behind its HMAC.
