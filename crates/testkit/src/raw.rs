@@ -44,8 +44,10 @@ impl RawNode {
         self.node.address()
     }
 
-    /// Connects to a node.
+    /// Connects to a node. While a connection that has just ended still seems to be there, the new one
+    /// would be taken for a second one, and ended.
     pub async fn connect(&self, id: NodeId, address: &str) {
+        until("the end of a raw connection", async || (!self.node.connected(&id)).then_some(())).await;
         self.node.connect(id, address).await.expect("loopback connects");
         until("a raw connection", async || self.node.connected(&id).then_some(())).await;
     }
