@@ -138,6 +138,7 @@ impl Outgoing {
         // What is on its way may still be completed: the destination waits a while.
         if payment.attempt.is_some() || retry::may_pass_later(why, avoids) {
             payment.avoid.clear();
+            payment.blocked = Some(reason.clone());
             let delay_ms = retry::delay_ms(payment.delays);
             return self.wait(step, id, delay_ms, reason);
         }

@@ -18,11 +18,13 @@ pub(super) fn why_spent(payment: &Payment, now: Timestamp) -> Option<Failure> {
     if !payment.spent(now) {
         return None;
     }
-    Some(match (&payment.refusal, payment.lesson) {
-        (Some(refusal), _) => refusal.clone(),
-        (None, Some(lesson)) => lesson.reason(row),
-        (None, None) if now >= row.deadline => failure::timeout(),
-        (None, None) => failure::exhausted(),
+    // What stood in the way says more than that time or attempts are used up.
+    Some(match (&payment.refusal, payment.lesson, &payment.blocked) {
+        (Some(refusal), ..) => refusal.clone(),
+        (None, Some(lesson), _) => lesson.reason(row),
+        (None, None, Some(blocked)) => blocked.clone(),
+        (None, None, None) if now >= row.deadline => failure::timeout(),
+        (None, None, None) => failure::exhausted(),
     })
 }
 

@@ -71,6 +71,8 @@ struct Payment {
     refusal: Option<Failure>,
     /// What the last failure on the way taught.
     lesson: Option<Lesson>,
+    /// Why no routes were found when they were last looked for.
+    blocked: Option<Failure>,
     /// Why one path does not do, while several are looked for.
     single: Option<NoRoutes>,
     /// A part that was taken for failed is paid.
@@ -129,6 +131,7 @@ impl Payment {
             refused: vec![],
             refusal: None,
             lesson: None,
+            blocked: None,
             single: None,
         }
     }

@@ -64,6 +64,23 @@ fn a_route_that_failed_is_tried_again_when_no_other_is_left() {
     assert_eq!(rig.failure(id), "no_route", "nothing was avoided: there is none");
 }
 
+/// Neither time nor attempts were what it lacked.
+#[test]
+fn what_stood_in_the_way_is_told_when_attempts_are_used_up() {
+    let mut rig = Rig::new();
+    let id = rig.pay(PayRequest { max_attempts: 2, ..keysend("k") }).expect("begun");
+    for channel in 0..2 {
+        let send = rig.sent();
+        rig.failed(&send, on_the_way(channel));
+        if channel == 0 {
+            let asked = rig.asked();
+            rig.no_routes(&asked, NoRoutes::FeeLimitTooLow { cheapest: msat(2_000) });
+            rig.wait();
+        }
+    }
+    assert_eq!(rig.failure(id), "fee_limit_too_low");
+}
+
 #[test]
 fn routes_that_are_none_are_not_taken() {
     for ways in [

@@ -162,7 +162,7 @@ fn a_set_that_cannot_be_completed_waits_and_says_why() {
     assert!(rig.commands.is_empty());
     assert_eq!(rig.state(id), State::Pending, "a part is on its way");
     rig.failed(&sends[0], refusal(FailureCode::MPP_TIMEOUT));
-    assert_eq!(rig.failure(id), "timeout");
+    assert_eq!(rig.failure(id), "no_route");
 }
 
 #[test]
