@@ -74,9 +74,12 @@ impl Outgoing {
         let Some(loaded) = loaded else {
             return self.give_up(step, id, failure::no_invoice());
         };
-        payment.row.plan.tries += 1;
         payment.row.updated_at = step.now;
         let Some(attempt) = &mut payment.attempt else { return };
+        // What goes out piece by piece counts once.
+        if attempt.missing(payment.row.amount) <= asked.amount {
+            payment.row.plan.tries += 1;
+        }
         for Loaded { send, share } in loaded {
             // Only ECDH has a hash that follows from the route.
             if attempt.row.kind == Kind::Ecdh {

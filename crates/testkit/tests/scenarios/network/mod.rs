@@ -66,8 +66,9 @@ fn msat(msat: u64) -> Msat {
     Msat::new(msat).expect("in supply")
 }
 
+/// As a caller has it who sets no limit on attempts: several routers fail what they are given.
 fn request(to: NodeId, amount: &str, kind: Option<Kind>) -> PaymentRequest {
-    PaymentRequest { kind, ..TestNode::request_to(to, amount) }
+    PaymentRequest { kind, max_attempts: sponte_engine::MAX_ATTEMPTS, ..TestNode::request_to(to, amount) }
 }
 
 /// A request of this kind; of an AMP invoice, one that `to` has just made.
