@@ -21,7 +21,7 @@ pub struct Plan {
     pub hints: Vec<Vec<RouteHint>>,
     /// The invoice that is paid.
     pub invoice: Option<Box<PaidInvoice>>,
-    /// How often HTLCs left. Counts against [`PaymentRow::max_attempts`](super::PaymentRow::max_attempts).
+    /// How often HTLCs left, those of one amount once. Counts against [`PaymentRow::max_attempts`](super::PaymentRow::max_attempts).
     pub tries: u32,
     /// The caller wants no further attempt.
     pub canceled: bool,

@@ -66,7 +66,8 @@ fn msat(msat: u64) -> Msat {
     Msat::new(msat).expect("in supply")
 }
 
-/// As a caller has it who sets no limit on attempts: several routers fail what they are given.
+/// With as many attempts as there may be, as several routers fail what they are given; the API's own
+/// default is lower.
 fn request(to: NodeId, amount: &str, kind: Option<Kind>) -> PaymentRequest {
     PaymentRequest { kind, max_attempts: sponte_engine::MAX_ATTEMPTS, ..TestNode::request_to(to, amount) }
 }
