@@ -66,10 +66,9 @@ fn msat(msat: u64) -> Msat {
     Msat::new(msat).expect("in supply")
 }
 
-/// With as many attempts as there may be, as several routers fail what they are given; the API's own
-/// default is lower.
+/// With as many attempts as the API has by default: several routers fail what they are given.
 fn request(to: NodeId, amount: &str, kind: Option<Kind>) -> PaymentRequest {
-    PaymentRequest { kind, max_attempts: sponte_engine::MAX_ATTEMPTS, ..TestNode::request_to(to, amount) }
+    PaymentRequest { kind, max_attempts: 30, ..TestNode::request_to(to, amount) }
 }
 
 /// A request of this kind; of an AMP invoice, one that `to` has just made.
