@@ -74,10 +74,7 @@ struct Answer {
 }
 
 /// Draws a key, and shows it before anything is asked.
-///
-/// # Errors
-/// The system gives no randomness.
-pub fn with_fresh_key(context: &Context, mut order: Order) -> Result<Order, Failure> {
+fn with_fresh_key(context: &Context, mut order: Order) -> Result<Order, Failure> {
     let mut key = [0; 16];
     getrandom::fill(&mut key)
         .map_err(|why| Failure::new(Code::Internal, format!("the system gives no randomness: {why}")))?;
@@ -97,16 +94,21 @@ pub async fn quote(context: &Context, node: &Node<'_>, order: &Order) -> Command
     Ok(Done::Well)
 }
 
-/// Pays, and waits for the end unless told not to.
+/// Pays, and waits for the end unless told not to. An order without a key gets a random one.
 ///
 /// # Errors
 /// The node refuses, or does not answer; the line names the key if the payment may exist.
-pub async fn pay(context: &Context, node: &Node<'_>, order: &Order, no_wait: bool) -> CommandResult {
+pub async fn pay(context: &Context, node: &Node<'_>, order: Order, no_wait: bool) -> CommandResult {
+    // Before the key is shown: whoever reads it may interrupt at once.
     let mut interrupt = Interrupt::listen()?;
-    let begun = begin(node, order, &mut interrupt).await?;
+    let order = match order.key() {
+        Some(_) => order,
+        None => with_fresh_key(context, order)?,
+    };
+    let begun = begin(node, &order, &mut interrupt).await?;
     let detail = match no_wait {
         true => begun,
-        false => watch(context, node, order, begun, &mut interrupt).await?,
+        false => watch(context, node, &order, begun, &mut interrupt).await?,
     };
     Ok(tell(context, detail, no_wait))
 }

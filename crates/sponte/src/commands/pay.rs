@@ -50,11 +50,7 @@ pub async fn execute(context: &Context, args: PayArgs) -> CommandResult {
     if args.options.dry_run {
         return paying::quote(context, &node, &order).await;
     }
-    let order = match &args.id {
-        Some(_) => order,
-        None => paying::with_fresh_key(context, order)?,
-    };
-    paying::pay(context, &node, &order, args.options.no_wait).await
+    paying::pay(context, &node, order, args.options.no_wait).await
 }
 
 /// A payment that exists needs no peer to tell what became of it.

@@ -40,11 +40,7 @@ pub async fn execute(context: &Context, args: PayInvoiceArgs) -> CommandResult {
         return paying::quote(context, &node, &order).await;
     }
     context.output.progress(&headline(&invoice));
-    let order = match order.key() {
-        Some(_) => order,
-        None => paying::with_fresh_key(context, order)?,
-    };
-    paying::pay(context, &node, &order, args.options.no_wait).await
+    paying::pay(context, &node, order, args.options.no_wait).await
 }
 
 fn request(args: &PayInvoiceArgs, invoice: &Invoice) -> PayInvoiceRequest {
