@@ -153,7 +153,7 @@ impl Seven {
             from.begin_open(to.id(), VALUE_SAT, sat(VALUE_SAT - 1_000 * at_first)).await;
         }
         self.net.mempool_holds(NEIGHBOURS.len() + CHANNELS.len()).await;
-        self.net.mine(6);
+        self.net.chain().mine(6).await;
         let channels = NEIGHBOURS.len() + CHANNELS.len();
         let looks = AtomicUsize::new(0);
         until("everybody to hear of all channels", async || {

@@ -1,59 +1,66 @@
-//! A private chain and what is done to it.
+//! A chain, nodes on it, and what is done to both.
 
-use crate::{TestNode, until};
+use crate::{Chain, TestNode, until};
 use bitcoin::{Address, Amount, Network};
-use sponte_chain::{ChainHandle, RunningServer, Server, ServerConfig};
 use std::str::FromStr;
 use std::sync::Once;
 use tempfile::TempDir;
 
-/// A private chain with the folders of the nodes on it.
+/// A chain with the folders of the nodes on it.
 pub struct Net {
-    chain: Option<RunningServer>,
+    chain: Chain,
     dir: TempDir,
 }
 
 impl Net {
-    /// A new chain.
+    /// A new chain: a bitcoind's if `SPONTE_CHAIN` is `bitcoind`, else a private one.
+    ///
+    /// # Panics
+    /// `SPONTE_CHAIN` is something else, or bitcoind does not start.
     pub async fn start() -> Net {
+        match std::env::var("SPONTE_CHAIN").as_deref() {
+            Ok("bitcoind") => Net::on_bitcoind().await,
+            Ok("") | Ok("private") | Err(_) => Net::on(Chain::private().await),
+            Ok(other) => panic!("SPONTE_CHAIN is private or bitcoind, not {other}"),
+        }
+    }
+
+    /// A new bitcoind, and its new chain.
+    ///
+    /// # Panics
+    /// bitcoind does not start.
+    pub async fn on_bitcoind() -> Net {
+        Net::on(Chain::on_bitcoind().await)
+    }
+
+    fn on(chain: Chain) -> Net {
         static LOG: Once = Once::new();
         LOG.call_once(|| {
             let filter = tracing_subscriber::EnvFilter::from_default_env();
             let _ = tracing_subscriber::fmt().with_env_filter(filter).with_test_writer().try_init();
         });
-        let chain = Server::start(ServerConfig::default()).await.expect("loopback has a free port");
-        Net { chain: Some(chain), dir: TempDir::new().expect("a temporary folder") }
+        Net { chain, dir: TempDir::new().expect("a temporary folder") }
     }
 
-    /// The chain's server.
-    pub fn server(&self) -> &RunningServer {
-        self.chain.as_ref().expect("the chain runs")
-    }
-
-    /// The chain without HTTP.
-    pub fn chain(&self) -> &ChainHandle {
-        self.server().chain()
+    /// The chain.
+    pub fn chain(&self) -> &Chain {
+        &self.chain
     }
 
     /// A node with a new seed of its own, by name.
     pub async fn node(&self, name: &str) -> TestNode {
-        TestNode::start(self.server(), self.dir.path(), name).await
-    }
-
-    /// Mines blocks, one after the other.
-    pub fn mine(&self, blocks: u32) {
-        self.chain().mine(blocks).expect("the chain takes its own blocks");
+        TestNode::start(&self.chain, self.dir.path(), name).await
     }
 
     /// Mines until what was sent to the mempool is in a block and every node has seen it.
     pub async fn mine_and_sync(&self, blocks: u32, nodes: &[&TestNode]) {
-        self.mine(blocks);
+        self.chain.mine(blocks).await;
         self.synced(nodes).await;
     }
 
     /// Waits until the nodes are at the chain's tip.
     pub async fn synced(&self, nodes: &[&TestNode]) {
-        let tip = self.chain().tip_hash().to_string();
+        let tip = self.chain.tip_hash().await.to_string();
         for node in nodes {
             until(&format!("{} to reach the tip", node.name()), async || {
                 (node.info().await.block_hash == tip).then_some(())
@@ -67,7 +74,7 @@ impl Net {
         let before = node.balance().await.confirmed;
         let address = Address::from_str(&node.address().await).expect("an address");
         let address = address.require_network(Network::Regtest).expect("of regtest");
-        self.chain().send(&address, Amount::from_sat(sat)).expect("the faucet has enough");
+        self.chain.send(&address, Amount::from_sat(sat)).await;
         self.mine_and_sync(1, &[node]).await;
         until("the coins to be confirmed", async || (node.balance().await.confirmed > before).then_some(()))
             .await;
@@ -76,7 +83,7 @@ impl Net {
     /// Waits until a transaction is in the mempool.
     pub async fn mempool_holds(&self, transactions: usize) {
         until("transactions in the mempool", async || {
-            (self.chain().mempool_txids().len() >= transactions).then_some(())
+            (self.chain.mempool_txids().await.len() >= transactions).then_some(())
         })
         .await;
     }

@@ -145,7 +145,7 @@ impl Network {
         for _ in 0..2 {
             let address = Address::from_str(&bob.address().await).expect("an address");
             let address = address.require_network(Chain::Regtest).expect("of regtest");
-            net.chain().send(&address, Amount::from_sat(2 * VALUE_SAT)).expect("the faucet has enough");
+            net.chain().send(&address, Amount::from_sat(2 * VALUE_SAT)).await;
         }
         net.mine_and_sync(1, &[bob]).await;
         until("bob's coins to be confirmed", async || {

@@ -1,13 +1,11 @@
 //! One node: its folder outlives its runs.
 
-use crate::until;
-use sponte_chain::RunningServer;
+use crate::{Chain, until};
 use sponte_engine::NodeSecret;
 use sponte_engine::backend::{
     Admin, Channel, ChannelOpened, ChannelState, NodeInfo, OpenChannel, WalletBalance,
 };
 use sponte_engine::commit::{PaymentRow, State};
-use sponte_ldk::chain::{RpcAuth, RpcConfig};
 use sponte_ldk::seed::Seed;
 use sponte_ldk::{Config, Ldk, Stored};
 use sponte_node::{AdminError, Handle, Line, Node, PayError, PaymentRequest, Verdict};
@@ -35,11 +33,10 @@ struct Running {
 static KEYS: AtomicU64 = AtomicU64::new(0);
 
 impl TestNode {
-    pub(crate) async fn start(chain: &RunningServer, dir: &Path, name: &str) -> TestNode {
-        let auth = RpcAuth::Password { user: chain.user().into(), password: chain.password().into() };
+    pub(crate) async fn start(chain: &Chain, dir: &Path, name: &str) -> TestNode {
         let config = Config {
             network: bitcoin::Network::Regtest,
-            rpc: RpcConfig::new(chain.url(), auth),
+            rpc: chain.rpc_config(),
             listen: Some("127.0.0.1:0".parse().expect("an address")),
             announce: vec![],
             alias: name.into(),

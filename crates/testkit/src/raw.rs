@@ -1,4 +1,4 @@
-//! Raw nodes on the private chain.
+//! Raw nodes on the chain.
 
 use crate::{Net, until};
 use sponte_proto::{Msat, NodeId, ShortChannelId};
@@ -69,7 +69,7 @@ impl RawNode {
         let (usable, funded) = (self.node.usable(&to).len(), self.node.funded());
         self.node.open(&to, sat, push).expect("a connected peer");
         until("a raw channel to be funded", async || (self.node.funded() > funded).then_some(())).await;
-        net.mine(6);
+        net.chain().mine(6).await;
         until("a raw channel to be usable", async || (self.node.usable(&to).len() > usable).then_some(()))
             .await;
         self.channel(&to)

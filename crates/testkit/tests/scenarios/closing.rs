@@ -55,12 +55,12 @@ async fn a_cooperative_close_survives_a_restart_of_everybody() {
     let net = Net::start().await;
     // Just above what commitments pay at most: a forced close would need a coin.
     let rate = bitcoin::FeeRate::from_sat_per_kwu(2_700);
-    net.chain().lock().chain_mut().set_estimated_fee(Some(rate));
+    net.chain().estimate_fee(rate).await;
     let (mut alice, mut bob) = pair(&net).await;
     let channel = alice.channels().await[0].id;
     bob.close(channel, false).await.expect("it closes");
     net.mempool_holds(1).await;
-    let closing = net.chain().mempool_txids();
+    let closing = net.chain().mempool_txids().await;
     until("both to be closing", async || {
         let both = [alice.channel(channel).await?, bob.channel(channel).await?];
         both.iter().all(|channel| channel.state == ChannelState::Closing).then_some(())
@@ -69,15 +69,15 @@ async fn a_cooperative_close_survives_a_restart_of_everybody() {
     let coins = alice.balance().await.confirmed;
     alice.stop().await;
     bob.stop().await;
-    net.chain().forget_mempool();
+    net.chain().forget_mempool().await;
     alice.run().await;
     net.mempool_holds(1).await;
-    assert_eq!(net.chain().mempool_txids(), closing);
+    assert_eq!(net.chain().mempool_txids().await, closing);
     // A block that it misses.
-    net.chain().forget_mempool();
+    net.chain().forget_mempool().await;
     net.mine_and_sync(1, &[&alice]).await;
     net.mempool_holds(1).await;
-    assert_eq!(net.chain().mempool_txids(), closing);
+    assert_eq!(net.chain().mempool_txids().await, closing);
     assert_eq!(alice.balance().await.confirmed, coins, "no coin of hers is lent");
     bob.run().await;
     money_is_home(&net, &alice, &bob).await;
@@ -104,7 +104,7 @@ async fn both_force_close(restart: bool) {
     let net = Net::start().await;
     // Just above what commitments pay at most: so each needs a child.
     let rate = bitcoin::FeeRate::from_sat_per_kwu(2_700);
-    net.chain().lock().chain_mut().set_estimated_fee(Some(rate));
+    net.chain().estimate_fee(rate).await;
     let (alice, mut bob) = pair(&net).await;
     let (channel, id) = (alice.channels().await[0].id, bob.id());
     alice.handle().admin(move |reply| Admin::Disconnect(id, reply)).await.expect("it disconnects");

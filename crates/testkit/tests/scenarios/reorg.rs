@@ -14,10 +14,10 @@ async fn a_funding_transaction_is_mined_again_after_a_reorg() {
     net.mempool_holds(1).await;
     // Not enough for either to use it.
     net.mine_and_sync(1, &[]).await;
-    let lost = net.chain().tip_hash();
+    let lost = net.chain().tip_hash().await;
     net.synced(&[&alice, &bob]).await;
 
-    net.chain().invalidate(&lost).expect("the block is known");
+    net.chain().invalidate(&lost).await;
     net.mempool_holds(1).await;
     net.mine_and_sync(7, &[&alice, &bob]).await;
 

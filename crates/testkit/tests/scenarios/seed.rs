@@ -7,7 +7,7 @@ use sponte_testkit::{Net, until};
 async fn the_seed_alone_finds_the_coins_again() {
     let net = Net::start().await;
     let mut alice = net.node("alice").await;
-    let birthday = net.chain().height();
+    let birthday = net.chain().height().await;
     net.fund(&alice, 123_456).await;
     net.fund(&alice, 654_321).await;
     let before = alice.balance().await;
@@ -28,7 +28,7 @@ async fn the_seed_alone_finds_what_a_peer_pays_out_of_a_lost_channel() {
     let net = Net::start().await;
     let alice = net.node("alice").await;
     let mut bob = net.node("bob").await;
-    let birthday = net.chain().height();
+    let birthday = net.chain().height().await;
     net.fund(&alice, 2_000_000).await;
     net.open(&alice, &bob, 1_000_000, false, &[&alice, &bob]).await;
     assert_eq!(alice.pay(&bob, "300000sat").await.state, State::Settled);

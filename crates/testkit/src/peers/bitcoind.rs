@@ -1,0 +1,161 @@
+//! A bitcoind of its own.
+
+use super::{free_ports, program};
+use crate::rpc::{Rpc, RpcError};
+use serde_json::{Value, json};
+use std::fs::{self, File};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// The longest that a start or a stop may take. Each takes less than a second on a quiet machine.
+const DEADLINE: Duration = Duration::from_secs(60);
+/// How often other ports are tried when somebody else was quicker.
+const TRIES: usize = 5;
+const USER: &str = "sponte";
+
+/// A process of bitcoind on a regtest chain of its own, without peers and without a wallet. It is
+/// killed when this is dropped, and its folder removed.
+pub struct Bitcoind {
+    process: Mutex<Child>,
+    rpc: Rpc,
+    ports: [u16; 3],
+    dir: TempDir,
+}
+
+impl Bitcoind {
+    /// Starts one, and waits until it answers.
+    ///
+    /// # Panics
+    /// It is not installed, or it does not start.
+    pub async fn start() -> Bitcoind {
+        let mut said = String::new();
+        for _ in 0..TRIES {
+            let dir = TempDir::new().expect("a temporary folder");
+            let ports = free_ports();
+            // Of its own, so that nobody is asked who got the port before.
+            let password = dir.path().file_name().expect("it has a name").to_string_lossy();
+            let rpc = Rpc::new(&format!("http://127.0.0.1:{}", ports[0]), USER, &password);
+            let mut process = spawn(dir.path(), ports, &rpc);
+            match answers(&rpc, &mut process).await {
+                Ok(()) => return Bitcoind { process: Mutex::new(process), rpc, ports, dir },
+                Err(status) => said = format!("{status}: {}", log(dir.path())),
+            }
+        }
+        panic!("bitcoind does not start: {said}");
+    }
+
+    /// The client of its JSON-RPC.
+    pub fn rpc(&self) -> &Rpc {
+        &self.rpc
+    }
+
+    /// Calls a method with positional parameters.
+    ///
+    /// # Errors
+    /// [`RpcError`].
+    pub async fn call(&self, method: &str, params: Value) -> Result<Value, RpcError> {
+        self.rpc.call(method, params).await
+    }
+
+    /// Where its JSON-RPC listens, as `host:port`.
+    pub fn rpc_address(&self) -> String {
+        format!("127.0.0.1:{}", self.ports[0])
+    }
+
+    /// Where it publishes blocks by ZMQ (`rawblock`).
+    pub fn zmq_blocks(&self) -> String {
+        format!("tcp://127.0.0.1:{}", self.ports[1])
+    }
+
+    /// Where it publishes transactions by ZMQ (`rawtx`).
+    pub fn zmq_transactions(&self) -> String {
+        format!("tcp://127.0.0.1:{}", self.ports[2])
+    }
+
+    /// Its folder, with `regtest/.cookie` in it.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Stops it and starts it again: what was in its mempool is forgotten.
+    ///
+    /// # Panics
+    /// It does not stop or start.
+    pub async fn restart(&self) {
+        self.call("stop", json!([])).await.expect("it stops");
+        let end = Instant::now() + DEADLINE;
+        while self.process().try_wait().expect("it is our child").is_none() {
+            assert!(Instant::now() < end, "bitcoind does not stop: {}", log(self.dir()));
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        let mut process = spawn(self.dir(), self.ports, &self.rpc);
+        if let Err(status) = answers(&self.rpc, &mut process).await {
+            panic!("bitcoind does not start again: {status}: {}", log(self.dir()));
+        }
+        *self.process() = process;
+    }
+
+    fn process(&self) -> MutexGuard<'_, Child> {
+        self.process.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Bitcoind {
+    fn drop(&mut self) {
+        end(&mut self.process());
+    }
+}
+
+fn end(process: &mut Child) {
+    let _ = process.kill();
+    let _ = process.wait();
+}
+
+fn spawn(dir: &Path, [rpc_port, blocks, transactions]: [u16; 3], rpc: &Rpc) -> Child {
+    let log = File::create(dir.join("output")).expect("the folder is ours");
+    Command::new(program("bitcoind"))
+        .arg("-regtest")
+        .arg(format!("-datadir={}", dir.display()))
+        .args([
+            "-server",
+            "-rpcthreads=4",
+            "-rpcworkqueue=256",
+            "-rpcbind=127.0.0.1",
+            "-rpcallowip=127.0.0.1",
+        ])
+        .arg(format!("-rpcport={rpc_port}"))
+        .args([format!("-rpcuser={}", rpc.user()), format!("-rpcpassword={}", rpc.password())])
+        .arg(format!("-zmqpubrawblock=tcp://127.0.0.1:{blocks}"))
+        .arg(format!("-zmqpubrawtx=tcp://127.0.0.1:{transactions}"))
+        .args(["-listen=0", "-connect=0", "-txindex", "-fallbackfee=0.00001", "-persistmempool=0"])
+        .args(["-dbcache=4", "-maxmempool=50", "-par=1", "-printtoconsole=0"])
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().expect("a second handle"))
+        .stderr(log)
+        .spawn()
+        .expect("bitcoind is a program")
+}
+
+/// Waits until it answers, or has ended.
+async fn answers(rpc: &Rpc, process: &mut Child) -> Result<(), ExitStatus> {
+    let limit = Instant::now() + DEADLINE;
+    loop {
+        let answer = rpc.call("getblockchaininfo", json!([])).await;
+        if let Some(status) = process.try_wait().expect("it is our child") {
+            return Err(status);
+        }
+        let Err(error) = answer else { return Ok(()) };
+        if Instant::now() > limit {
+            end(process);
+            panic!("bitcoind does not answer: {error}");
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+fn log(dir: &Path) -> String {
+    fs::read_to_string(dir.join("output")).unwrap_or_default()
+}
