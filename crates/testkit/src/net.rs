@@ -47,6 +47,11 @@ impl Net {
         &self.chain
     }
 
+    /// The folder of all folders.
+    pub fn dir(&self) -> &std::path::Path {
+        self.dir.path()
+    }
+
     /// A node with a new seed of its own, by name.
     pub async fn node(&self, name: &str) -> TestNode {
         TestNode::start(&self.chain, self.dir.path(), name).await

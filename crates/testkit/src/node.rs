@@ -155,8 +155,12 @@ impl TestNode {
 
     /// Connects, and stays connected.
     pub async fn connect(&self, to: &TestNode) {
-        let address = to.info().await.listening.expect("it listens");
-        let id = to.id();
+        self.connect_to(to.id(), &to.info().await.listening.expect("it listens")).await;
+    }
+
+    /// As [`TestNode::connect`], to whatever node.
+    pub async fn connect_to(&self, id: NodeId, address: &str) {
+        let address = address.to_owned();
         let connected = self.handle().admin(move |reply| Admin::Connect(id, address, reply)).await;
         connected.expect("loopback connects");
     }

@@ -4,11 +4,11 @@ mod coins;
 mod on_bitcoind;
 mod raw;
 
-use crate::peers::Bitcoind;
 use bitcoin::{Address, Amount, BlockHash, FeeRate, Txid};
 use on_bitcoind::OnBitcoind;
 use sponte_chain::{RunningServer, Server, ServerConfig};
 use sponte_ldk::chain::{RpcAuth, RpcConfig};
+use sponte_peers::Bitcoind;
 use std::sync::Arc;
 
 /// A regtest chain with a faucet on it, behind bitcoind's JSON-RPC. Clones are the same chain; the

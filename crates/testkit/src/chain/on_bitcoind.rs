@@ -1,12 +1,11 @@
 //! The chain of a bitcoind, and what is done to it by JSON-RPC.
 
 use super::coins::{self, FreeCoin};
-use crate::peers::Bitcoind;
-use crate::rpc::RpcError;
 use bitcoin::consensus::encode::{deserialize_hex, serialize_hex};
 use bitcoin::{Address, Amount, Block, BlockHash, FeeRate, OutPoint, ScriptBuf, Transaction, TxOut, Txid};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use sponte_peers::{Bitcoind, RpcError};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU32, Ordering};
 use tokio::sync::Mutex;

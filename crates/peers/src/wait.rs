@@ -9,8 +9,16 @@ const DEADLINE: Duration = Duration::from_secs(90);
 ///
 /// # Panics
 /// There is none within the deadline: `what` says what was waited for.
-pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut look: impl FnMut() -> F) -> T {
-    let end = Instant::now() + DEADLINE;
+pub async fn until<T>(what: &str, look: impl AsyncFnMut() -> Option<T>) -> T {
+    until_within(DEADLINE, what, look).await
+}
+
+/// As [`until`], for what takes long by its nature.
+///
+/// # Panics
+/// As [`until`].
+pub async fn until_within<T>(deadline: Duration, what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let end = Instant::now() + deadline;
     loop {
         if let Some(answer) = look().await {
             return answer;

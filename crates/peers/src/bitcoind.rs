@@ -1,11 +1,11 @@
 //! A bitcoind of its own.
 
-use super::{free_ports, program};
+use crate::process::{Process, free_ports};
+use crate::program;
 use crate::rpc::{Rpc, RpcError};
 use serde_json::{Value, json};
-use std::fs::{self, File};
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -19,7 +19,7 @@ const USER: &str = "sponte";
 /// A process of bitcoind on a regtest chain of its own, without peers and without a wallet. It is
 /// killed when this is dropped, and its folder removed.
 pub struct Bitcoind {
-    process: Mutex<Child>,
+    process: Mutex<Process>,
     rpc: Rpc,
     ports: [u16; 3],
     dir: TempDir,
@@ -41,7 +41,7 @@ impl Bitcoind {
             let mut process = spawn(dir.path(), ports, &rpc);
             match answers(&rpc, &mut process).await {
                 Ok(()) => return Bitcoind { process: Mutex::new(process), rpc, ports, dir },
-                Err(status) => said = format!("{status}: {}", log(dir.path())),
+                Err(status) => said = format!("{status}: {}", process.last_words()),
             }
         }
         panic!("bitcoind does not start: {said}");
@@ -87,36 +87,25 @@ impl Bitcoind {
     pub async fn restart(&self) {
         self.call("stop", json!([])).await.expect("it stops");
         let end = Instant::now() + DEADLINE;
-        while self.process().try_wait().expect("it is our child").is_none() {
-            assert!(Instant::now() < end, "bitcoind does not stop: {}", log(self.dir()));
+        while self.process().ended().is_none() {
+            assert!(Instant::now() < end, "bitcoind does not stop: {}", self.process().last_words());
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         let mut process = spawn(self.dir(), self.ports, &self.rpc);
         if let Err(status) = answers(&self.rpc, &mut process).await {
-            panic!("bitcoind does not start again: {status}: {}", log(self.dir()));
+            panic!("bitcoind does not start again: {status}: {}", process.last_words());
         }
         *self.process() = process;
     }
 
-    fn process(&self) -> MutexGuard<'_, Child> {
+    fn process(&self) -> MutexGuard<'_, Process> {
         self.process.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Bitcoind {
-    fn drop(&mut self) {
-        end(&mut self.process());
-    }
-}
-
-fn end(process: &mut Child) {
-    let _ = process.kill();
-    let _ = process.wait();
-}
-
-fn spawn(dir: &Path, [rpc_port, blocks, transactions]: [u16; 3], rpc: &Rpc) -> Child {
-    let log = File::create(dir.join("output")).expect("the folder is ours");
-    Command::new(program("bitcoind"))
+fn spawn(dir: &Path, [rpc_port, blocks, transactions]: [u16; 3], rpc: &Rpc) -> Process {
+    let mut command = Command::new(program("bitcoind"));
+    command
         .arg("-regtest")
         .arg(format!("-datadir={}", dir.display()))
         .args([
@@ -131,31 +120,22 @@ fn spawn(dir: &Path, [rpc_port, blocks, transactions]: [u16; 3], rpc: &Rpc) -> C
         .arg(format!("-zmqpubrawblock=tcp://127.0.0.1:{blocks}"))
         .arg(format!("-zmqpubrawtx=tcp://127.0.0.1:{transactions}"))
         .args(["-listen=0", "-connect=0", "-txindex", "-fallbackfee=0.00001", "-persistmempool=0"])
-        .args(["-dbcache=4", "-maxmempool=50", "-par=1", "-printtoconsole=0"])
-        .stdin(Stdio::null())
-        .stdout(log.try_clone().expect("a second handle"))
-        .stderr(log)
-        .spawn()
-        .expect("bitcoind is a program")
+        .args(["-dbcache=4", "-maxmempool=50", "-par=1", "-printtoconsole=0"]);
+    Process::start(command, &dir.join("output"))
 }
 
 /// Waits until it answers, or has ended.
-async fn answers(rpc: &Rpc, process: &mut Child) -> Result<(), ExitStatus> {
+async fn answers(rpc: &Rpc, process: &mut Process) -> Result<(), ExitStatus> {
     let limit = Instant::now() + DEADLINE;
     loop {
         let answer = rpc.call("getblockchaininfo", json!([])).await;
-        if let Some(status) = process.try_wait().expect("it is our child") {
+        if let Some(status) = process.ended() {
             return Err(status);
         }
         let Err(error) = answer else { return Ok(()) };
         if Instant::now() > limit {
-            end(process);
             panic!("bitcoind does not answer: {error}");
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-}
-
-fn log(dir: &Path) -> String {
-    fs::read_to_string(dir.join("output")).unwrap_or_default()
 }
