@@ -1,0 +1,85 @@
+//! AMP invoices, each paid three times.
+
+use crate::fields::{assert_same_amp, assert_same_amp_in};
+use crate::table::{Cell, Way};
+use crate::world::{World, msat, pay, received_with};
+use sponte_engine::backend::Admin;
+use sponte_engine::commit::Kind;
+use sponte_node::{NewAmpInvoice, PaymentRequest};
+use sponte_peers::LndPay;
+use sponte_proto::{Msat, Records};
+use sponte_testkit::TestNode;
+
+const AMOUNT: Msat = Msat::new(30_000_000).unwrap();
+const ROW: &str = "AMP invoice, paid three times";
+
+/// As `pay-invoice` does: the node reads the invoice, and is asked to pay what it says.
+pub async fn request_of(node: &TestNode, text: &str, amount: Option<Msat>) -> PaymentRequest {
+    let text = text.to_owned();
+    let invoice = node.handle().admin(move |reply| Admin::ReadInvoice(text, reply)).await.expect("it reads");
+    let amount = invoice.amount_to_pay(amount).expect("an amount");
+    let request = TestNode::request_to(invoice.destination, &format!("{}msat", amount.to_msat()));
+    request.for_invoice(*invoice)
+}
+
+async fn invoice_of(node: &TestNode, amount: Option<Msat>) -> String {
+    let new = NewAmpInvoice { amount, description: "coffee".into(), expiry_ms: 3_600_000 };
+    node.handle().create_amp_invoice(new).await.expect("an invoice").bolt11
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs bitcoind and LND: ci/peers/install"]
+async fn each_is_paid_three_times() {
+    let world = World::start().await;
+    let World { alice, lana, carol, lutz, .. } = &world;
+    for amount in [Some(AMOUNT), None] {
+        let by_payer = amount.is_none().then_some(AMOUNT);
+        let (of_lana, of_carol) = (lana.invoice(amount, true).await, invoice_of(carol, amount).await);
+
+        let cell = Cell::new(ROW, Way::ToLnd);
+        for _ in 0..3 {
+            let told = pay(alice, request_of(alice, &of_lana, by_payer).await).await;
+            assert_eq!(told.row.kind, Kind::AmpInvoice);
+            let invoice = assert_same_amp(&told, lana, 1).await;
+            assert_eq!(invoice.payment_request, of_lana);
+        }
+        let invoice = lana.invoice_of(&of_lana).await;
+        assert_eq!((invoice.amp_invoice_state.len(), invoice.paid), (3, msat(3 * AMOUNT.to_msat())));
+        cell.passes();
+
+        let cell = Cell::new(ROW, Way::FromLnd);
+        for _ in 0..3 {
+            let mut ask = LndPay::amp_invoice(&of_carol);
+            if let Some(amount) = by_payer {
+                ask = ask.amount(amount);
+            }
+            let paid = lana.pay(ask).await.expect("it begins");
+            let row = assert_same_amp_in(&paid, carol, 1, &Records::new()).await;
+            assert_eq!(row.kind, Kind::AmpInvoice);
+        }
+        cell.passes();
+
+        let cell = Cell::new(ROW, Way::ThroughLnd);
+        for _ in 0..3 {
+            let told = pay(alice, request_of(alice, &of_carol, by_payer).await).await;
+            let [part] = told.settled()[..] else { panic!("one part: {told:#?}") };
+            let got = received_with(carol, part.claim.hash.expect("a hash")).await;
+            assert_eq!((got.kind, got.amount), (Kind::AmpInvoice, AMOUNT));
+        }
+        cell.passes();
+
+        let cell = Cell::new(ROW, Way::ThroughSponte);
+        let of_lutz = lutz.invoice(amount, true).await;
+        for _ in 0..3 {
+            let mut ask = LndPay::amp_invoice(&of_lutz);
+            if let Some(amount) = by_payer {
+                ask = ask.amount(amount);
+            }
+            let paid = lana.pay(ask).await.expect("it begins");
+            assert_eq!(paid.status, "SUCCEEDED", "{paid:#?}");
+        }
+        assert_eq!(lutz.invoice_of(&of_lutz).await.paid, msat(3 * AMOUNT.to_msat()));
+        cell.passes();
+    }
+    world.audited().await;
+}

@@ -1,0 +1,40 @@
+//! ECDH, which LND does not speak: it forwards it as any other HTLC.
+
+use crate::fields::assert_same_fee_through_lnd;
+use crate::table::{Cell, Way};
+use crate::world::{World, pay, received_with};
+use sponte_engine::commit::{Kind, State};
+use sponte_node::PaymentRequest;
+use sponte_proto::failure::FailureCode;
+use sponte_testkit::TestNode;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs bitcoind and LND: ci/peers/install"]
+async fn lnd_forwards_it_and_refuses_it() {
+    let world = World::start().await;
+    let World { alice, lana, carol, .. } = &world;
+    let ecdh = |to| PaymentRequest {
+        kind: Some(Kind::Ecdh),
+        fall_back: Some(false),
+        ..TestNode::request_to(to, "25000sat")
+    };
+    let cell = Cell::new("ECDH", Way::ThroughLnd);
+    let told = pay(alice, ecdh(carol.id())).await;
+    let [part] = told.settled()[..] else { panic!("one part: {told:#?}") };
+    assert_eq!(part.route, [lana.id(), carol.id()]);
+    let got = received_with(carol, told.row.hash.expect("a hash")).await;
+    assert_eq!((got.kind, got.amount, &got.preimage), (Kind::Ecdh, told.row.amount, &told.row.preimage));
+    assert_same_fee_through_lnd(&world, told.row.fee, told.row.amount).await;
+    cell.passes();
+
+    let cell = Cell::new("ECDH", Way::ToLnd);
+    let told = pay(alice, ecdh(lana.id())).await;
+    assert_eq!(told.row.state, State::Failed);
+    let failure = told.failed()[0].sent.failure.expect("it failed");
+    assert_eq!(
+        (failure.hop, failure.code),
+        (Some(1), Some(FailureCode::INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS))
+    );
+    cell.limit("not spoken: INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS");
+    world.audited().await;
+}

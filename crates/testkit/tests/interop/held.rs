@@ -1,0 +1,122 @@
+//! Payments that wait for a decision, here and there.
+
+use crate::fields::{custom, records, settled};
+use crate::table::{Cell, Way};
+use crate::world::{World, msat, received};
+use sponte_engine::commit::{Kind, PaymentRow, State};
+use sponte_engine::{Decision, Hold, Receive};
+use sponte_node::PaymentRequest;
+use sponte_peers::{LndConfig, LndPay, LndPayment, until};
+use sponte_proto::failure::FailureCode;
+use sponte_proto::{CltvExpiryDelta, Msat, NodeId, PaymentId, Preimage, Records};
+use sponte_testkit::TestNode;
+use std::time::Duration;
+
+const AMOUNT: Msat = Msat::new(60_000_000).unwrap();
+
+fn some() -> Records {
+    records(&[(70_001, "odd"), (70_002, "even")])
+}
+
+/// Begins a keysend that is to be held, and waits until it has left.
+pub async fn begin_keysend(from: &TestNode, to: NodeId) -> PaymentId {
+    let request = PaymentRequest {
+        kind: Some(Kind::Keysend),
+        records: some(),
+        final_cltv: Some(CltvExpiryDelta::new(144)),
+        ..TestNode::request_to(to, "60000sat")
+    };
+    from.begin(request).await.expect("a sound request")
+}
+
+pub async fn row_of(node: &TestNode, id: PaymentId) -> PaymentRow {
+    until("the payment", async || node.handle().ledger().payment(&id).expect("the ledger reads")).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs bitcoind and LND: ci/peers/install"]
+async fn lnd_holds_a_keysend_and_settles_or_cancels_it() {
+    let hold = Some(Duration::from_secs(3_600));
+    let world = World::with(LndConfig { hold, ..LndConfig::default() }).await;
+    let World { alice, lana, lutz, .. } = &world;
+    for (way, to) in [(Way::ToLnd, lana), (Way::ThroughLnd, lutz)] {
+        let cell = Cell::new("keysend held by LND", way);
+        let id = begin_keysend(alice, to.id()).await;
+        let hash = row_of(alice, id).await.hash.expect("a keysend has a hash");
+        let invoice = to.holds(hash).await;
+        assert_eq!((custom(&invoice.htlcs[0].records), invoice.htlcs[0].amount), (some(), AMOUNT));
+        assert_eq!(row_of(alice, id).await.state, State::Pending);
+        to.settle(invoice.preimage.clone()).await;
+        let row = alice.ended(id).await;
+        assert_eq!((row.state, row.preimage.as_ref()), (State::Settled, Some(&invoice.preimage)));
+        assert_eq!(settled(to, hash).await.paid, AMOUNT);
+
+        let id = begin_keysend(alice, to.id()).await;
+        let hash = row_of(alice, id).await.hash.expect("a keysend has a hash");
+        to.holds(hash).await;
+        to.cancel(hash).await;
+        let row = alice.ended(id).await;
+        assert_eq!(row.state, State::Failed);
+        assert_eq!(row.failure.as_ref().map(|why| why.code.as_str()), Some("recipient_refused"), "{row:#?}");
+        let parts = alice.handle().ledger().parts(&id).expect("the ledger reads");
+        let code = parts[0].sent.failure.and_then(|failure| failure.code);
+        assert_eq!(code, Some(FailureCode::INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS));
+        cell.passes();
+    }
+    world.audited().await;
+}
+
+pub async fn hold_all(node: &TestNode) {
+    let all = Receive { hold: Hold::All, ..Receive::default() };
+    node.handle().set_receive(Some(all)).await.expect("it makes sense");
+}
+
+/// Waits until one is held.
+pub async fn held(node: &TestNode) -> PaymentRow {
+    until("a held payment", async || received(node).into_iter().find(|row| row.state == State::Held)).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs bitcoind and LND: ci/peers/install"]
+async fn sponte_holds_what_lnd_pays() {
+    let world = World::start().await;
+    let World { alice, lana, carol, lutz, .. } = &world;
+    hold_all(alice).await;
+    hold_all(carol).await;
+    let mut number = 0;
+    let mut keysend = |to: &TestNode| {
+        number += 1;
+        LndPay::keysend(to.id(), AMOUNT, Preimage::from_bytes([number; 32]), &some()).final_delta(144)
+    };
+    let amp = |to: &TestNode| {
+        LndPay::amp(to.id(), AMOUNT, &some()).parts(16).shards_of(msat(20_000_000)).final_delta(144)
+    };
+    // lutz pays alice by carol and lana.
+    let plan = [
+        ("keysend held by sponte", Way::FromLnd, lana, carol, keysend(carol), keysend(carol)),
+        ("keysend held by sponte", Way::ThroughLnd, lutz, alice, keysend(alice), keysend(alice)),
+        ("AMP held by sponte", Way::FromLnd, lana, carol, amp(carol), amp(carol)),
+    ];
+    for (row, way, from, to, first, second) in plan {
+        let cell = Cell::new(row, way);
+        let decide = async |decision| {
+            let row = held(to).await;
+            assert_eq!((row.amount, &row.records), (AMOUNT, &some()));
+            to.handle().decide(row.id, decision).await.expect("it is held");
+            row.id
+        };
+        let (paid, _) = tokio::join!(from.pay(first), decide(Decision::Settle));
+        assert_eq!(paid.expect("it begins").status, "SUCCEEDED");
+        let (paid, id) = tokio::join!(from.pay(second), decide(Decision::Cancel));
+        assert_refused(&paid.expect("it begins"));
+        assert_eq!(row_of(to, id).await.state, State::Canceled);
+        cell.passes();
+    }
+    world.audited().await;
+}
+
+fn assert_refused(paid: &LndPayment) {
+    assert_eq!(paid.failure_reason, "FAILURE_REASON_INCORRECT_PAYMENT_DETAILS", "{paid:#?}");
+    let codes = paid.attempts.iter().map(|one| one.failure.as_ref().map(|failure| failure.code.as_str()));
+    assert!(codes.into_iter().all(|code| code == Some("INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS")), "{paid:#?}");
+}

@@ -1,0 +1,138 @@
+//! Keysend, direct and routed, with records, and to a receiver that has it switched off.
+
+use crate::fields::{assert_same_fee_through_lnd, assert_same_keysend, assert_same_keysend_in, records};
+use crate::table::{Cell, Way};
+use crate::world::{World, msat, pay};
+use sponte_engine::commit::Kind;
+use sponte_node::PaymentRequest;
+use sponte_peers::{LndConfig, LndPay};
+use sponte_proto::failure::FailureCode;
+use sponte_proto::{Msat, NodeId, Preimage, Records};
+use sponte_testkit::TestNode;
+
+const AMOUNT: Msat = Msat::new(50_000_000).unwrap();
+
+fn keysend(to: NodeId, sent: &Records) -> PaymentRequest {
+    PaymentRequest {
+        kind: Some(Kind::Keysend),
+        fall_back: Some(false),
+        records: sent.clone(),
+        ..TestNode::request_to(to, "50000sat")
+    }
+}
+
+fn preimage(byte: u8) -> Preimage {
+    Preimage::from_bytes([byte; 32])
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs bitcoind and LND: ci/peers/install"]
+async fn keysend_each_way_with_records_odd_and_even() {
+    let world = World::start().await;
+    let World { alice, lana, carol, lutz, .. } = &world;
+    let with =
+        records(&[(70_001, "odd"), (70_002, "even"), (7_629_169, "{\"boost\":1}"), (34_349_334, "hello")]);
+    for (row, number, sent) in
+        [("keysend", 1, Records::new()), ("keysend with records, odd and even", 2, with)]
+    {
+        let cell = Cell::new(row, Way::ToLnd);
+        assert_same_keysend(&pay(alice, keysend(lana.id(), &sent)).await, lana).await;
+        // The channel that LND has opened, too.
+        assert_same_keysend(&pay(carol, keysend(lana.id(), &sent)).await, lana).await;
+        cell.passes();
+
+        let cell = Cell::new(row, Way::FromLnd);
+        for (to, number) in [(alice, number), (carol, number + 10)] {
+            let paid =
+                lana.pay(LndPay::keysend(to.id(), AMOUNT, preimage(number), &sent)).await.expect("it begins");
+            assert_same_keysend_in(&paid, to, &sent).await;
+            assert_eq!(paid.fee, Msat::ZERO);
+        }
+        cell.passes();
+
+        let cell = Cell::new(row, Way::ThroughLnd);
+        let told = pay(alice, keysend(carol.id(), &sent)).await;
+        let [part] = told.settled()[..] else { panic!("one part: {told:#?}") };
+        assert_eq!(part.route, [lana.id(), carol.id()]);
+        let got = crate::world::received_with(carol, told.row.hash.expect("a hash")).await;
+        assert_eq!((got.amount, &got.records, &got.preimage), (AMOUNT, &sent, &told.row.preimage));
+        assert!(told.row.fee > Msat::ZERO);
+        assert_same_fee_through_lnd(&world, told.row.fee, AMOUNT).await;
+        cell.passes();
+
+        let cell = Cell::new(row, Way::ThroughSponte);
+        let earned = world.earned();
+        let paid = lana
+            .pay(LndPay::keysend(lutz.id(), AMOUNT, preimage(number + 20), &sent))
+            .await
+            .expect("it begins");
+        assert_eq!(paid.status, "SUCCEEDED", "{paid:#?}");
+        let invoice = crate::fields::settled(lutz, paid.payment_hash).await;
+        assert_eq!((invoice.paid, &invoice.preimage), (AMOUNT, &paid.payment_preimage));
+        assert_eq!(crate::fields::custom(&invoice.htlcs[0].records), sent);
+        // A base of 1 sat, and 100 millionths.
+        assert_eq!(paid.fee, msat(1_000 + 5_000));
+        world.earned_since(earned, paid.fee).await;
+        cell.passes();
+    }
+    // Two LNDs on the way: alice to lutz, by lana and by carol.
+    assert_same_keysend(&pay(alice, keysend(lutz.id(), &Records::new())).await, lutz).await;
+    world.audited().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs bitcoind and LND: ci/peers/install"]
+async fn keysend_to_a_receiver_that_has_it_switched_off() {
+    let world = World::with(LndConfig { keysend: false, ..LndConfig::default() }).await;
+    let World { alice, lana, carol, lutz, .. } = &world;
+    let row = "keysend to a receiver that has it off";
+
+    let cell = Cell::new(row, Way::ToLnd);
+    let told = pay(alice, keysend(lana.id(), &Records::new())).await;
+    let [part] = told.failed()[..] else { panic!("one part: {told:#?}") };
+    let failure = part.sent.failure.expect("it failed");
+    assert_eq!(
+        (failure.hop, failure.code),
+        (Some(1), Some(FailureCode::INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS))
+    );
+    assert_eq!(
+        told.row.failure.as_ref().map(|why| why.code.as_str()),
+        Some("recipient_refused"),
+        "{told:#?}"
+    );
+    cell.passes();
+
+    let cell = Cell::new(row, Way::ThroughSponte);
+    let paid =
+        lana.pay(LndPay::keysend(lutz.id(), AMOUNT, preimage(1), &Records::new())).await.expect("it begins");
+    assert_eq!(paid.failure_reason, "FAILURE_REASON_INCORRECT_PAYMENT_DETAILS", "{paid:#?}");
+    let failure = paid.attempts[0].failure.as_ref().expect("it failed");
+    assert_eq!(
+        (failure.code.as_str(), failure.failure_source_index),
+        ("INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS", 2)
+    );
+    cell.passes();
+
+    for node in [alice, carol] {
+        world.switch_off(node).await;
+    }
+    let cell = Cell::new(row, Way::FromLnd);
+    let paid =
+        lana.pay(LndPay::keysend(carol.id(), AMOUNT, preimage(2), &Records::new())).await.expect("it begins");
+    assert_eq!(paid.failure_reason, "FAILURE_REASON_INCORRECT_PAYMENT_DETAILS", "{paid:#?}");
+    let failure = paid.attempts[0].failure.as_ref().expect("it failed");
+    assert_eq!(failure.failure_source_index, 1);
+    cell.passes();
+
+    let cell = Cell::new(row, Way::ThroughLnd);
+    let told = pay(alice, keysend(carol.id(), &Records::new())).await;
+    let [part] = told.failed()[..] else { panic!("one part: {told:#?}") };
+    assert_eq!(part.sent.failure.and_then(|failure| failure.hop), Some(2));
+    assert_eq!(
+        told.row.failure.as_ref().map(|why| why.code.as_str()),
+        Some("recipient_refused"),
+        "{told:#?}"
+    );
+    cell.passes();
+    world.audited().await;
+}

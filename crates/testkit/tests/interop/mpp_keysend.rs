@@ -1,0 +1,54 @@
+//! MPP keysend, which LND refuses.
+
+use crate::fields::{custom, records, settled};
+use crate::table::{Cell, Way};
+use crate::world::{World, pay, received_with};
+use sponte_engine::commit::{Kind, State};
+use sponte_node::PaymentRequest;
+use sponte_proto::failure::FailureCode;
+use sponte_testkit::TestNode;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs bitcoind and LND: ci/peers/install"]
+async fn it_is_refused_and_a_keysend_takes_its_place() {
+    let world = World::start().await;
+    let World { alice, lana, carol, .. } = &world;
+    let sent = records(&[(70_001, "odd")]);
+    let ask = |to, fall_back| PaymentRequest {
+        kind: Some(Kind::MppKeysend),
+        fall_back: Some(fall_back),
+        records: sent.clone(),
+        ..TestNode::request_to(to, "25000sat")
+    };
+    let cell = Cell::new("MPP keysend", Way::ToLnd);
+    let told = pay(alice, ask(lana.id(), false)).await;
+    assert_eq!(told.row.state, State::Failed);
+    let failure = told.failed()[0].sent.failure.expect("it failed");
+    assert_eq!(
+        (failure.hop, failure.code),
+        (Some(1), Some(FailureCode::INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS))
+    );
+    assert_eq!(told.row.failure.as_ref().map(|why| why.code.as_str()), Some("recipient_refused"));
+    cell.limit("not spoken: INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS");
+
+    let cell = Cell::new("MPP keysend, then the fallback", Way::ToLnd);
+    let told = pay(alice, ask(lana.id(), true)).await;
+    told.settled();
+    let kinds: Vec<Kind> = told.attempts.iter().map(|attempt| attempt.kind).collect();
+    assert_eq!(kinds, [Kind::MppKeysend, Kind::Keysend]);
+    let hashes: Vec<_> = told.parts.iter().map(|part| part.claim.hash).collect();
+    assert_ne!(hashes[0], hashes[1], "a new hash");
+    let invoice = settled(lana, told.row.hash.expect("a hash")).await;
+    assert_eq!((invoice.paid, custom(&invoice.htlcs[0].records)), (told.row.amount, sent.clone()));
+    assert!(lana.invoice_with(hashes[0].expect("a hash")).await.is_none(), "nothing was taken for the first");
+    cell.passes();
+
+    let cell = Cell::new("MPP keysend", Way::ThroughLnd);
+    let told = pay(alice, ask(carol.id(), false)).await;
+    told.settled();
+    let got = received_with(carol, told.row.hash.expect("a hash")).await;
+    // In one part it is a keysend with a payment secret.
+    assert_eq!((got.kind, got.amount, &got.records), (Kind::Keysend, told.row.amount, &sent));
+    cell.passes();
+    world.audited().await;
+}
