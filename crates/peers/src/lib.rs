@@ -5,6 +5,7 @@
 //! them is ignored, with that as the reason; whoever runs it without them reads what to do.
 
 mod bitcoind;
+mod cell;
 mod lnd;
 mod process;
 mod program;
@@ -12,6 +13,7 @@ mod rpc;
 mod wait;
 
 pub use bitcoind::Bitcoind;
+pub use cell::{Cell, Way};
 pub use lnd::{
     BitcoindRpc, Lnd, LndAttempt, LndChannel, LndConfig, LndFailure, LndHop, LndInvoice, LndInvoiceHtlc,
     LndPay, LndPayment, LndRoute, LndShard,

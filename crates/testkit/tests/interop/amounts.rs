@@ -1,45 +1,75 @@
 //! The smallest amounts, and nearly all that a channel has.
 
-use crate::fields::{assert_same_keysend, assert_same_keysend_in};
-use crate::table::{Cell, Way};
-use crate::world::{World, msat, pay};
+use crate::fields::{assert_same_keysend, assert_same_keysend_in, settled};
+use crate::table::{Way, begin};
+use crate::world::{Told, World, msat, pay, received_with};
 use sponte_engine::commit::Kind;
 use sponte_node::PaymentRequest;
-use sponte_peers::{LndConfig, LndPay};
-use sponte_proto::{Preimage, Records};
+use sponte_peers::{Lnd, LndConfig, LndPay, LndPayment};
+use sponte_proto::{NodeId, Preimage, Records};
 use sponte_testkit::TestNode;
+
+/// In msat. Both ends have a million satoshi, less the reserve and what the opener keeps for fees.
+const AMOUNTS: [(&str, u64); 4] =
+    [("1 msat", 1), ("1 sat", 1_000), ("below dust", 300_000), ("near the channel's capacity", 950_000_000)];
+
+/// LND sends nothing below a satoshi, unless told otherwise.
+async fn start() -> World {
+    World::with(LndConfig { more: vec!["--bitcoin.minhtlcout=1".into()], ..LndConfig::default() }).await
+}
+
+async fn keysend(from: &TestNode, to: NodeId, amount: u64) -> Told {
+    let asked = TestNode::request_to(to, &format!("{amount}msat"));
+    pay(from, PaymentRequest { kind: Some(Kind::Keysend), ..asked }).await
+}
+
+async fn keysend_of_lnd(from: &Lnd, to: NodeId, amount: u64) -> LndPayment {
+    // Each amount once, so that no hash comes twice.
+    let mut preimage = [7; 32];
+    preimage[..8].copy_from_slice(&amount.to_be_bytes());
+    let ask = LndPay::keysend(to, msat(amount), Preimage::from_bytes(preimage), &Records::new());
+    from.pay(ask).await.expect("it begins")
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs bitcoind and LND: ci/peers/install"]
 async fn from_one_msat_to_nearly_all() {
-    // LND sends nothing below a satoshi, unless told otherwise.
-    let config = LndConfig { more: vec!["--bitcoin.minhtlcout=1".into()], ..LndConfig::default() };
-    let world = World::with(config).await;
+    let world = start().await;
     let World { alice, lana, carol, .. } = &world;
-    // Both ends have a million satoshi less reserve and what the opener keeps for fees.
-    let amounts = [
-        ("1 msat", 1),
-        ("1 sat", 1_000),
-        ("below dust", 300_000),
-        ("near the channel's capacity", 950_000_000),
-    ];
-    for (number, (row, amount)) in amounts.into_iter().enumerate() {
-        let cell = Cell::new(row, Way::ToLnd);
-        let request = PaymentRequest {
-            kind: Some(Kind::Keysend),
-            ..TestNode::request_to(lana.id(), &format!("{amount}msat"))
-        };
-        let told = pay(alice, request).await;
-        assert_same_keysend(&told, lana).await;
+    for (row, amount) in AMOUNTS {
+        let cell = begin(row, Way::ToLnd);
+        assert_same_keysend(&keysend(alice, lana.id(), amount).await, lana).await;
         cell.passes();
 
-        let cell = Cell::new(row, Way::FromLnd);
-        let (amount, preimage) = (msat(amount), Preimage::from_bytes([number as u8 + 1; 32]));
-        let paid = lana
-            .pay(LndPay::keysend(carol.id(), amount, preimage, &Records::new()))
-            .await
-            .expect("it begins");
+        let cell = begin(row, Way::FromLnd);
+        let paid = keysend_of_lnd(lana, carol.id(), amount).await;
         assert_same_keysend_in(&paid, carol, &Records::new()).await;
+        cell.passes();
+    }
+    world.audited().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs bitcoind and LND: ci/peers/install"]
+async fn from_one_msat_to_nearly_all_through_the_other() {
+    let world = start().await;
+    let World { alice, lana, carol, lutz, .. } = &world;
+    for (row, amount) in AMOUNTS {
+        let cell = begin(row, Way::ThroughLnd);
+        let told = keysend(alice, carol.id(), amount).await;
+        told.settled();
+        let got = received_with(carol, told.row.hash.expect("a hash")).await;
+        assert_eq!((got.amount, &got.preimage), (msat(amount), &told.row.preimage));
+        cell.passes();
+
+        // What lana has for carol serves both ways.
+        keysend(carol, lana.id(), amount).await.settled();
+        let cell = begin(row, Way::ThroughSponte);
+        let earned = world.earned();
+        let paid = keysend_of_lnd(lana, lutz.id(), amount).await;
+        assert_eq!(paid.status, "SUCCEEDED", "{paid:#?}");
+        assert_eq!(settled(lutz, paid.payment_hash).await.paid, msat(amount));
+        world.earned_since(earned, paid.fee).await;
         cell.passes();
     }
     world.audited().await;

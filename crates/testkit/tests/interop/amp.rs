@@ -1,8 +1,8 @@
 //! AMP that nobody asked for.
 
 use crate::fields::{assert_same_amp, assert_same_amp_in, records};
-use crate::table::{Cell, Way};
-use crate::world::{World, lnd, msat, open_channel_of, pay, received_with, send};
+use crate::table::{Way, begin};
+use crate::world::{World, listening, lnd, msat, open_channel_of, pay, received_with, send};
 use sponte_engine::commit::Kind;
 use sponte_node::PaymentRequest;
 use sponte_peers::{LndConfig, LndPay};
@@ -29,26 +29,26 @@ async fn one_shard_each_way() {
     let World { alice, lana, carol, lutz, .. } = &world;
     let (row, sent) = ("AMP, 1 shard", some());
 
-    let cell = Cell::new(row, Way::ToLnd);
+    let cell = begin(row, Way::ToLnd);
     assert_same_amp(&pay(alice, amp(lana.id(), "50000sat", &sent)).await, lana, 1).await;
     assert_same_amp(&pay(carol, amp(lana.id(), "50000sat", &sent)).await, lana, 1).await;
     cell.passes();
 
-    let cell = Cell::new(row, Way::FromLnd);
+    let cell = begin(row, Way::FromLnd);
     for to in [alice, carol] {
         let paid = lana.pay(LndPay::amp(to.id(), msat(50_000_000), &sent)).await.expect("it begins");
         assert_same_amp_in(&paid, to, 1, &sent).await;
     }
     cell.passes();
 
-    let cell = Cell::new(row, Way::ThroughLnd);
+    let cell = begin(row, Way::ThroughLnd);
     let told = pay(alice, amp(carol.id(), "50000sat", &sent)).await;
     let [part] = told.settled()[..] else { panic!("one part: {told:#?}") };
     let got = received_with(carol, part.claim.hash.expect("a hash")).await;
     assert_eq!((got.kind, got.amount, &got.records), (Kind::Amp, told.row.amount, &sent));
     cell.passes();
 
-    let cell = Cell::new(row, Way::ThroughSponte);
+    let cell = begin(row, Way::ThroughSponte);
     let earned = world.earned();
     let paid = lana.pay(LndPay::amp(lutz.id(), msat(50_000_000), &sent)).await.expect("it begins");
     assert_eq!(paid.status, "SUCCEEDED", "{paid:#?}");
@@ -67,12 +67,12 @@ async fn lnd_chooses_the_largest_shard() {
         let (amount, most) = (msat(shards as u64 * 20_000_000), msat(20_000_000));
         let shape = |to| LndPay::amp(to, amount, &some()).parts(16).shards_of(most);
 
-        let cell = Cell::new(row, Way::FromLnd);
+        let cell = begin(row, Way::FromLnd);
         let paid = lana.pay(shape(carol.id())).await.expect("it begins");
         assert_same_amp_in(&paid, carol, shards, &some()).await;
         cell.passes();
 
-        let cell = Cell::new(row, Way::ThroughSponte);
+        let cell = begin(row, Way::ThroughSponte);
         let earned = world.earned();
         let paid = lana.pay(shape(lutz.id())).await.expect("it begins");
         assert_eq!((paid.status.as_str(), paid.attempts.len()), ("SUCCEEDED", shards), "{paid:#?}");
@@ -80,7 +80,7 @@ async fn lnd_chooses_the_largest_shard() {
         cell.passes();
     }
     // A smaller limit than the amount needs: it ends in parts of at most that.
-    let cell = Cell::new("AMP with max_shard_size", Way::FromLnd);
+    let cell = begin("AMP with max_shard_size", Way::FromLnd);
     let paid =
         lana.pay(LndPay::amp(carol.id(), msat(47_000_001), &some()).parts(16).shards_of(msat(12_000_000)));
     let paid = paid.await.expect("it begins");
@@ -119,16 +119,53 @@ async fn many_channels(channels: usize) -> (Net, TestNode, sponte_peers::Lnd) {
     (net, alice, lana)
 }
 
+const MANY: [(&str, usize, &str); 2] =
+    [("AMP, 3 shards", 3, "240000sat"), ("AMP, 16 shards", 16, "1500000sat")];
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs bitcoind and LND: ci/peers/install"]
 async fn sponte_sends_three_shards_and_sixteen() {
-    for (row, shards, amount) in [("AMP, 3 shards", 3, "240000sat"), ("AMP, 16 shards", 16, "1500000sat")] {
-        let cell = Cell::new(row, Way::ToLnd);
+    for (row, shards, amount) in MANY {
+        let cell = begin(row, Way::ToLnd);
         let (_net, alice, lana) = many_channels(shards).await;
         let request = PaymentRequest { max_parts: 16, ..amp(lana.id(), amount, &some()) };
         assert_same_amp(&pay(&alice, request).await, &lana, shards).await;
         cell.passes();
         lana.quiet().await;
         alice.audited().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs bitcoind and LND: ci/peers/install"]
+async fn lnd_forwards_three_shards_and_sixteen() {
+    for (row, shards, amount) in MANY {
+        let cell = begin(row, Way::ThroughLnd);
+        let (net, alice, lana) = many_channels(shards).await;
+        let carol = net.node("carol").await;
+        send(&net, &lana.coin_address().await, 5_000_000).await;
+        net.mine_and_sync(1, &[&alice, &carol]).await;
+        until("lana's coins", async || (lana.confirmed_sat().await > 0).then_some(())).await;
+        lana.connect(carol.id(), &listening(&carol).await).await;
+        lana.open(carol.id(), 3_000_000, 0).await;
+        net.mempool_holds(1).await;
+        net.mine_and_sync(6, &[&alice, &carol]).await;
+        lana.has_active(shards + 1).await;
+        until("alice to hear of carol's channel", async || {
+            (alice.info().await.graph_channels as usize == shards + 1).then_some(())
+        })
+        .await;
+        // Each shard costs what lana asks for one.
+        let request =
+            PaymentRequest { max_parts: 16, max_fee: Some(msat(50_000)), ..amp(carol.id(), amount, &some()) };
+        let told = pay(&alice, request).await;
+        let parts = told.settled();
+        assert_eq!(parts.len(), shards, "{told:#?}");
+        let got = received_with(&carol, parts[0].claim.hash.expect("a hash")).await;
+        assert_eq!((got.kind, got.amount, &got.records), (Kind::Amp, told.row.amount, &some()));
+        cell.passes();
+        lana.quiet().await;
+        alice.audited().await;
+        carol.audited().await;
     }
 }

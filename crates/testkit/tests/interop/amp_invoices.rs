@@ -1,7 +1,7 @@
 //! AMP invoices, each paid three times.
 
 use crate::fields::{assert_same_amp, assert_same_amp_in};
-use crate::table::{Cell, Way};
+use crate::table::{Way, begin};
 use crate::world::{World, msat, pay, received_with};
 use sponte_engine::backend::Admin;
 use sponte_engine::commit::Kind;
@@ -36,7 +36,7 @@ async fn each_is_paid_three_times() {
         let by_payer = amount.is_none().then_some(AMOUNT);
         let (of_lana, of_carol) = (lana.invoice(amount, true).await, invoice_of(carol, amount).await);
 
-        let cell = Cell::new(ROW, Way::ToLnd);
+        let cell = begin(ROW, Way::ToLnd);
         for _ in 0..3 {
             let told = pay(alice, request_of(alice, &of_lana, by_payer).await).await;
             assert_eq!(told.row.kind, Kind::AmpInvoice);
@@ -47,7 +47,7 @@ async fn each_is_paid_three_times() {
         assert_eq!((invoice.amp_invoice_state.len(), invoice.paid), (3, msat(3 * AMOUNT.to_msat())));
         cell.passes();
 
-        let cell = Cell::new(ROW, Way::FromLnd);
+        let cell = begin(ROW, Way::FromLnd);
         for _ in 0..3 {
             let mut ask = LndPay::amp_invoice(&of_carol);
             if let Some(amount) = by_payer {
@@ -59,7 +59,7 @@ async fn each_is_paid_three_times() {
         }
         cell.passes();
 
-        let cell = Cell::new(ROW, Way::ThroughLnd);
+        let cell = begin(ROW, Way::ThroughLnd);
         for _ in 0..3 {
             let told = pay(alice, request_of(alice, &of_carol, by_payer).await).await;
             let [part] = told.settled()[..] else { panic!("one part: {told:#?}") };
@@ -68,7 +68,7 @@ async fn each_is_paid_three_times() {
         }
         cell.passes();
 
-        let cell = Cell::new(ROW, Way::ThroughSponte);
+        let cell = begin(ROW, Way::ThroughSponte);
         let of_lutz = lutz.invoice(amount, true).await;
         for _ in 0..3 {
             let mut ask = LndPay::amp_invoice(&of_lutz);

@@ -2,7 +2,7 @@
 
 use crate::amp_invoices::request_of;
 use crate::fields::settled;
-use crate::table::{Cell, Way};
+use crate::table::{Way, begin};
 use crate::world::{World, msat, pay};
 use sponte_engine::commit::Kind;
 use sponte_peers::LndPay;
@@ -16,7 +16,7 @@ const ROW: &str = "BOLT 11";
 async fn invoices_of_lnd_are_paid_once() {
     let world = World::start().await;
     let World { alice, lana, lutz, .. } = &world;
-    let cell = Cell::new(ROW, Way::ToLnd);
+    let cell = begin(ROW, Way::ToLnd);
     for (amount, by_payer) in [(Some(AMOUNT), None), (None, Some(AMOUNT))] {
         let text = lana.invoice(amount, false).await;
         let told = pay(alice, request_of(alice, &text, by_payer).await).await;
@@ -28,7 +28,7 @@ async fn invoices_of_lnd_are_paid_once() {
     }
     cell.passes();
 
-    let cell = Cell::new(ROW, Way::ThroughSponte);
+    let cell = begin(ROW, Way::ThroughSponte);
     let earned = world.earned();
     let text = lutz.invoice(Some(AMOUNT), false).await;
     let paid = lana.pay(LndPay::invoice(&text)).await.expect("it begins");

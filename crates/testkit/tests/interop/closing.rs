@@ -2,7 +2,7 @@
 
 use crate::fields::settled;
 use crate::held::{begin_keysend, held, hold_all, row_of};
-use crate::table::{Cell, Way};
+use crate::table::{Way, begin};
 use crate::world::{World, msat};
 use sponte_engine::Decision;
 use sponte_engine::commit::State;
@@ -47,7 +47,7 @@ async fn mined_until_home(world: &World, node: &TestNode, left: usize) {
 #[ignore = "needs bitcoind and LND: ci/peers/install"]
 async fn a_cooperative_close_waits_for_the_htlc() {
     let world = holding().await;
-    let cell = Cell::new("cooperative close with an HTLC pending", Way::ToLnd);
+    let cell = begin("cooperative close with an HTLC pending", Way::ToLnd);
     let (id, hash, preimage) = waits_at_lana(&world).await;
     let channel = world.alice.channels().await[0].id;
     world.alice.close(channel, false).await.expect("it closes");
@@ -63,7 +63,7 @@ async fn a_cooperative_close_waits_for_the_htlc() {
 #[ignore = "needs bitcoind and LND: ci/peers/install"]
 async fn sponte_closes_by_force_and_learns_the_preimage_from_the_chain() {
     let world = holding().await;
-    let cell = Cell::new("forced close with an HTLC pending, settled", Way::ToLnd);
+    let cell = begin("forced close with an HTLC pending, settled", Way::ToLnd);
     let (id, _, preimage) = waits_at_lana(&world).await;
     let channel = world.alice.channels().await[0].id;
     world.alice.close(channel, true).await.expect("it closes");
@@ -80,7 +80,7 @@ async fn sponte_closes_by_force_and_learns_the_preimage_from_the_chain() {
 #[ignore = "needs bitcoind and LND: ci/peers/install"]
 async fn lnd_closes_by_force_and_cancels_so_that_it_times_out() {
     let world = holding().await;
-    let cell = Cell::new("forced close with an HTLC pending, timed out", Way::ToLnd);
+    let cell = begin("forced close with an HTLC pending, timed out", Way::ToLnd);
     let (id, hash, _) = waits_at_lana(&world).await;
     let channels = world.lana.channels().await;
     let channel = channels.iter().find(|one| one.remote_pubkey == world.alice.id().to_string());
@@ -132,7 +132,7 @@ async fn held_here(by_lnd: bool) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs bitcoind and LND: ci/peers/install"]
 async fn lnd_closes_by_force_and_sponte_takes_what_it_holds() {
-    let cell = Cell::new("forced close by LND with an HTLC pending, settled", Way::FromLnd);
+    let cell = begin("forced close by LND with an HTLC pending, settled", Way::FromLnd);
     held_here(true).await;
     cell.passes();
 }
@@ -140,7 +140,7 @@ async fn lnd_closes_by_force_and_sponte_takes_what_it_holds() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs bitcoind and LND: ci/peers/install"]
 async fn sponte_closes_by_force_and_takes_what_it_holds() {
-    let cell = Cell::new("forced close with an HTLC pending, settled", Way::FromLnd);
+    let cell = begin("forced close with an HTLC pending, settled", Way::FromLnd);
     held_here(false).await;
     cell.passes();
 }

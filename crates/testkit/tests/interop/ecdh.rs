@@ -1,7 +1,7 @@
 //! ECDH, which LND does not speak: it forwards it as any other HTLC.
 
 use crate::fields::assert_same_fee_through_lnd;
-use crate::table::{Cell, Way};
+use crate::table::{Way, begin};
 use crate::world::{World, pay, received_with};
 use sponte_engine::commit::{Kind, State};
 use sponte_node::PaymentRequest;
@@ -18,7 +18,7 @@ async fn lnd_forwards_it_and_refuses_it() {
         fall_back: Some(false),
         ..TestNode::request_to(to, "25000sat")
     };
-    let cell = Cell::new("ECDH", Way::ThroughLnd);
+    let cell = begin("ECDH", Way::ThroughLnd);
     let told = pay(alice, ecdh(carol.id())).await;
     let [part] = told.settled()[..] else { panic!("one part: {told:#?}") };
     assert_eq!(part.route, [lana.id(), carol.id()]);
@@ -27,7 +27,7 @@ async fn lnd_forwards_it_and_refuses_it() {
     assert_same_fee_through_lnd(&world, told.row.fee, told.row.amount).await;
     cell.passes();
 
-    let cell = Cell::new("ECDH", Way::ToLnd);
+    let cell = begin("ECDH", Way::ToLnd);
     let told = pay(alice, ecdh(lana.id())).await;
     assert_eq!(told.row.state, State::Failed);
     let failure = told.failed()[0].sent.failure.expect("it failed");

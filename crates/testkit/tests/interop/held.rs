@@ -1,14 +1,14 @@
 //! Payments that wait for a decision, here and there.
 
 use crate::fields::{custom, records, settled};
-use crate::table::{Cell, Way};
+use crate::table::{Way, begin};
 use crate::world::{World, msat, received};
 use sponte_engine::commit::{Kind, PaymentRow, State};
 use sponte_engine::{Decision, Hold, Receive};
 use sponte_node::PaymentRequest;
-use sponte_peers::{LndConfig, LndPay, LndPayment, until};
+use sponte_peers::{Lnd, LndConfig, LndPay, LndPayment, until};
 use sponte_proto::failure::FailureCode;
-use sponte_proto::{CltvExpiryDelta, Msat, NodeId, PaymentId, Preimage, Records};
+use sponte_proto::{CltvExpiryDelta, Msat, NodeId, PaymentHash, PaymentId, Preimage, Records};
 use sponte_testkit::TestNode;
 use std::time::Duration;
 
@@ -39,21 +39,21 @@ async fn lnd_holds_a_keysend_and_settles_or_cancels_it() {
     let hold = Some(Duration::from_secs(3_600));
     let world = World::with(LndConfig { hold, ..LndConfig::default() }).await;
     let World { alice, lana, lutz, .. } = &world;
-    for (way, to) in [(Way::ToLnd, lana), (Way::ThroughLnd, lutz)] {
-        let cell = Cell::new("keysend held by LND", way);
+    let cell = begin("keysend held by LND", Way::ToLnd);
+    // lutz behind lana and carol, too.
+    for to in [lana, lutz] {
         let id = begin_keysend(alice, to.id()).await;
         let hash = row_of(alice, id).await.hash.expect("a keysend has a hash");
-        let invoice = to.holds(hash).await;
-        assert_eq!((custom(&invoice.htlcs[0].records), invoice.htlcs[0].amount), (some(), AMOUNT));
+        let preimage = is_held(to, hash).await;
         assert_eq!(row_of(alice, id).await.state, State::Pending);
-        to.settle(invoice.preimage.clone()).await;
+        to.settle(preimage.clone()).await;
         let row = alice.ended(id).await;
-        assert_eq!((row.state, row.preimage.as_ref()), (State::Settled, Some(&invoice.preimage)));
+        assert_eq!((row.state, row.preimage), (State::Settled, Some(preimage)));
         assert_eq!(settled(to, hash).await.paid, AMOUNT);
 
         let id = begin_keysend(alice, to.id()).await;
         let hash = row_of(alice, id).await.hash.expect("a keysend has a hash");
-        to.holds(hash).await;
+        is_held(to, hash).await;
         to.cancel(hash).await;
         let row = alice.ended(id).await;
         assert_eq!(row.state, State::Failed);
@@ -61,9 +61,32 @@ async fn lnd_holds_a_keysend_and_settles_or_cancels_it() {
         let parts = alice.handle().ledger().parts(&id).expect("the ledger reads");
         let code = parts[0].sent.failure.and_then(|failure| failure.code);
         assert_eq!(code, Some(FailureCode::INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS));
-        cell.passes();
     }
+    cell.passes();
+
+    let cell = begin("keysend held by LND", Way::ThroughSponte);
+    let ask = |byte| {
+        let preimage = Preimage::from_bytes([byte; 32]);
+        (LndPay::keysend(lutz.id(), AMOUNT, preimage.clone(), &some()), preimage.payment_hash())
+    };
+    let (pay, hash) = ask(1);
+    let (paid, ()) = tokio::join!(lana.pay(pay), async { lutz.settle(is_held(lutz, hash).await).await });
+    assert_eq!(paid.expect("it begins").status, "SUCCEEDED");
+    let (pay, hash) = ask(2);
+    let cancel = async {
+        is_held(lutz, hash).await;
+        lutz.cancel(hash).await;
+    };
+    assert_refused(&tokio::join!(lana.pay(pay), cancel).0.expect("it begins"));
+    cell.passes();
     world.audited().await;
+}
+
+/// Waits until LND holds it as it was sent; its preimage.
+async fn is_held(lnd: &Lnd, hash: PaymentHash) -> Preimage {
+    let invoice = lnd.holds(hash).await;
+    assert_eq!((custom(&invoice.htlcs[0].records), invoice.htlcs[0].amount), (some(), AMOUNT));
+    invoice.preimage
 }
 
 pub async fn hold_all(node: &TestNode) {
@@ -93,26 +116,36 @@ async fn sponte_holds_what_lnd_pays() {
     };
     // lutz pays alice by carol and lana.
     let plan = [
-        ("keysend held by sponte", Way::FromLnd, lana, carol, keysend(carol), keysend(carol)),
-        ("keysend held by sponte", Way::ThroughLnd, lutz, alice, keysend(alice), keysend(alice)),
-        ("AMP held by sponte", Way::FromLnd, lana, carol, amp(carol), amp(carol)),
+        ("keysend held by sponte", lana, carol, keysend(carol), keysend(carol)),
+        ("keysend held by sponte", lutz, alice, keysend(alice), keysend(alice)),
+        ("AMP held by sponte", lana, carol, amp(carol), amp(carol)),
     ];
-    for (row, way, from, to, first, second) in plan {
-        let cell = Cell::new(row, way);
-        let decide = async |decision| {
-            let row = held(to).await;
-            assert_eq!((row.amount, &row.records), (AMOUNT, &some()));
-            to.handle().decide(row.id, decision).await.expect("it is held");
-            row.id
-        };
-        let (paid, _) = tokio::join!(from.pay(first), decide(Decision::Settle));
+    for (row, from, to, first, second) in plan {
+        let cell = begin(row, Way::FromLnd);
+        let (paid, _) = tokio::join!(from.pay(first), decide(to, Decision::Settle));
         assert_eq!(paid.expect("it begins").status, "SUCCEEDED");
-        let (paid, id) = tokio::join!(from.pay(second), decide(Decision::Cancel));
+        let (paid, id) = tokio::join!(from.pay(second), decide(to, Decision::Cancel));
         assert_refused(&paid.expect("it begins"));
         assert_eq!(row_of(to, id).await.state, State::Canceled);
         cell.passes();
     }
+
+    let cell = begin("keysend held by sponte", Way::ThroughLnd);
+    for (decision, state) in [(Decision::Settle, State::Settled), (Decision::Cancel, State::Failed)] {
+        let id = begin_keysend(alice, carol.id()).await;
+        decide(carol, decision).await;
+        assert_eq!(alice.ended(id).await.state, state);
+    }
+    cell.passes();
     world.audited().await;
+}
+
+/// Waits until something is held as it was sent, and decides.
+async fn decide(node: &TestNode, decision: Decision) -> PaymentId {
+    let row = held(node).await;
+    assert_eq!((row.amount, &row.records), (AMOUNT, &some()));
+    node.handle().decide(row.id, decision).await.expect("it is held");
+    row.id
 }
 
 fn assert_refused(paid: &LndPayment) {

@@ -1,7 +1,7 @@
 //! Keysend, direct and routed, with records, and to a receiver that has it switched off.
 
 use crate::fields::{assert_same_fee_through_lnd, assert_same_keysend, assert_same_keysend_in, records};
-use crate::table::{Cell, Way};
+use crate::table::{Way, begin};
 use crate::world::{World, msat, pay};
 use sponte_engine::commit::Kind;
 use sponte_node::PaymentRequest;
@@ -35,13 +35,13 @@ async fn keysend_each_way_with_records_odd_and_even() {
     for (row, number, sent) in
         [("keysend", 1, Records::new()), ("keysend with records, odd and even", 2, with)]
     {
-        let cell = Cell::new(row, Way::ToLnd);
+        let cell = begin(row, Way::ToLnd);
         assert_same_keysend(&pay(alice, keysend(lana.id(), &sent)).await, lana).await;
         // The channel that LND has opened, too.
         assert_same_keysend(&pay(carol, keysend(lana.id(), &sent)).await, lana).await;
         cell.passes();
 
-        let cell = Cell::new(row, Way::FromLnd);
+        let cell = begin(row, Way::FromLnd);
         for (to, number) in [(alice, number), (carol, number + 10)] {
             let paid =
                 lana.pay(LndPay::keysend(to.id(), AMOUNT, preimage(number), &sent)).await.expect("it begins");
@@ -50,7 +50,7 @@ async fn keysend_each_way_with_records_odd_and_even() {
         }
         cell.passes();
 
-        let cell = Cell::new(row, Way::ThroughLnd);
+        let cell = begin(row, Way::ThroughLnd);
         let told = pay(alice, keysend(carol.id(), &sent)).await;
         let [part] = told.settled()[..] else { panic!("one part: {told:#?}") };
         assert_eq!(part.route, [lana.id(), carol.id()]);
@@ -60,7 +60,7 @@ async fn keysend_each_way_with_records_odd_and_even() {
         assert_same_fee_through_lnd(&world, told.row.fee, AMOUNT).await;
         cell.passes();
 
-        let cell = Cell::new(row, Way::ThroughSponte);
+        let cell = begin(row, Way::ThroughSponte);
         let earned = world.earned();
         let paid = lana
             .pay(LndPay::keysend(lutz.id(), AMOUNT, preimage(number + 20), &sent))
@@ -87,7 +87,7 @@ async fn keysend_to_a_receiver_that_has_it_switched_off() {
     let World { alice, lana, carol, lutz, .. } = &world;
     let row = "keysend to a receiver that has it off";
 
-    let cell = Cell::new(row, Way::ToLnd);
+    let cell = begin(row, Way::ToLnd);
     let told = pay(alice, keysend(lana.id(), &Records::new())).await;
     let [part] = told.failed()[..] else { panic!("one part: {told:#?}") };
     let failure = part.sent.failure.expect("it failed");
@@ -102,7 +102,7 @@ async fn keysend_to_a_receiver_that_has_it_switched_off() {
     );
     cell.passes();
 
-    let cell = Cell::new(row, Way::ThroughSponte);
+    let cell = begin(row, Way::ThroughSponte);
     let paid =
         lana.pay(LndPay::keysend(lutz.id(), AMOUNT, preimage(1), &Records::new())).await.expect("it begins");
     assert_eq!(paid.failure_reason, "FAILURE_REASON_INCORRECT_PAYMENT_DETAILS", "{paid:#?}");
@@ -116,7 +116,7 @@ async fn keysend_to_a_receiver_that_has_it_switched_off() {
     for node in [alice, carol] {
         world.switch_off(node).await;
     }
-    let cell = Cell::new(row, Way::FromLnd);
+    let cell = begin(row, Way::FromLnd);
     let paid =
         lana.pay(LndPay::keysend(carol.id(), AMOUNT, preimage(2), &Records::new())).await.expect("it begins");
     assert_eq!(paid.failure_reason, "FAILURE_REASON_INCORRECT_PAYMENT_DETAILS", "{paid:#?}");
@@ -124,7 +124,7 @@ async fn keysend_to_a_receiver_that_has_it_switched_off() {
     assert_eq!(failure.failure_source_index, 1);
     cell.passes();
 
-    let cell = Cell::new(row, Way::ThroughLnd);
+    let cell = begin(row, Way::ThroughLnd);
     let told = pay(alice, keysend(carol.id(), &Records::new())).await;
     let [part] = told.failed()[..] else { panic!("one part: {told:#?}") };
     assert_eq!(part.sent.failure.and_then(|failure| failure.hop), Some(2));

@@ -1,7 +1,7 @@
 //! MPP keysend, which LND refuses.
 
 use crate::fields::{custom, records, settled};
-use crate::table::{Cell, Way};
+use crate::table::{Way, begin};
 use crate::world::{World, pay, received_with};
 use sponte_engine::commit::{Kind, State};
 use sponte_node::PaymentRequest;
@@ -20,7 +20,7 @@ async fn it_is_refused_and_a_keysend_takes_its_place() {
         records: sent.clone(),
         ..TestNode::request_to(to, "25000sat")
     };
-    let cell = Cell::new("MPP keysend", Way::ToLnd);
+    let cell = begin("MPP keysend", Way::ToLnd);
     let told = pay(alice, ask(lana.id(), false)).await;
     assert_eq!(told.row.state, State::Failed);
     let failure = told.failed()[0].sent.failure.expect("it failed");
@@ -31,7 +31,7 @@ async fn it_is_refused_and_a_keysend_takes_its_place() {
     assert_eq!(told.row.failure.as_ref().map(|why| why.code.as_str()), Some("recipient_refused"));
     cell.limit("not spoken: INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS");
 
-    let cell = Cell::new("MPP keysend, then the fallback", Way::ToLnd);
+    let cell = begin("MPP keysend, then the fallback", Way::ToLnd);
     let told = pay(alice, ask(lana.id(), true)).await;
     told.settled();
     let kinds: Vec<Kind> = told.attempts.iter().map(|attempt| attempt.kind).collect();
@@ -43,7 +43,7 @@ async fn it_is_refused_and_a_keysend_takes_its_place() {
     assert!(lana.invoice_with(hashes[0].expect("a hash")).await.is_none(), "nothing was taken for the first");
     cell.passes();
 
-    let cell = Cell::new("MPP keysend", Way::ThroughLnd);
+    let cell = begin("MPP keysend", Way::ThroughLnd);
     let told = pay(alice, ask(carol.id(), false)).await;
     told.settled();
     let got = received_with(carol, told.row.hash.expect("a hash")).await;

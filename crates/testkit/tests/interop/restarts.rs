@@ -1,7 +1,7 @@
 //! LND and sponte restarted with a payment on its way.
 
 use crate::held::{begin_keysend, held, hold_all, row_of};
-use crate::table::{Cell, Way};
+use crate::table::{Way, begin};
 use crate::world::{World, listening, msat};
 use sponte_engine::Decision;
 use sponte_engine::commit::State;
@@ -15,7 +15,7 @@ async fn what_lnd_holds_outlives_restarts_of_both() {
     let hold = Some(Duration::from_secs(3_600));
     let mut world = World::with(LndConfig { hold, ..LndConfig::default() }).await;
     for (row, crash) in [("LND restarted mid-payment", false), ("LND killed mid-payment", true)] {
-        let cell = Cell::new(row, Way::ToLnd);
+        let cell = begin(row, Way::ToLnd);
         let id = begin_keysend(&world.alice, world.lana.id()).await;
         let hash = row_of(&world.alice, id).await.hash.expect("a keysend has a hash");
         let preimage = world.lana.holds(hash).await.preimage;
@@ -33,7 +33,7 @@ async fn what_lnd_holds_outlives_restarts_of_both() {
         cell.passes();
     }
 
-    let cell = Cell::new("sponte restarted mid-payment", Way::ToLnd);
+    let cell = begin("sponte restarted mid-payment", Way::ToLnd);
     let id = begin_keysend(&world.alice, world.lana.id()).await;
     let hash = row_of(&world.alice, id).await.hash.expect("a keysend has a hash");
     let preimage = world.lana.holds(hash).await.preimage;
@@ -68,7 +68,7 @@ async fn what_sponte_holds_outlives_restarts_of_both() {
     for (number, (row, crash)) in
         [("LND restarted mid-payment", false), ("LND killed mid-payment", true)].into_iter().enumerate()
     {
-        let cell = Cell::new(row, Way::FromLnd);
+        let cell = begin(row, Way::FromLnd);
         let (pay, hash) = ask(&world, number as u8 + 1);
         // The answer is lost with the process.
         let row = tokio::select! {
@@ -88,7 +88,7 @@ async fn what_sponte_holds_outlives_restarts_of_both() {
         cell.passes();
     }
 
-    let cell = Cell::new("sponte restarted mid-payment", Way::FromLnd);
+    let cell = begin("sponte restarted mid-payment", Way::FromLnd);
     let (pay, hash) = ask(&world, 9);
     let row = tokio::select! {
         paid = world.lana.pay(pay) => panic!("it is held: {paid:?}"),

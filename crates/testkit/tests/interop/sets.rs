@@ -1,7 +1,7 @@
 //! AMP sets that never become complete, and sets with a shard that fails and goes out again.
 
 use crate::fields::{assert_same_amp, assert_same_amp_in, records};
-use crate::table::{Cell, Way};
+use crate::table::{Way, begin};
 use crate::world::{World, listening, lnd, msat, open_channel_of, pay, received, send};
 use sponte_engine::commit::Kind;
 use sponte_node::PaymentRequest;
@@ -63,7 +63,7 @@ async fn lnd_gives_back_what_stays_alone() {
     lana.has_active(1).await;
     let hop = RawHop { node: lana.id(), channel, fee: Msat::ZERO, delta: 0 };
 
-    let cell = Cell::new("AMP set that never completes", Way::ToLnd);
+    let cell = begin("AMP set that never completes", Way::ToLnd);
     let alone = Set::new(10);
     let sent = alone.send(0, &raw, hop);
     let hash = alone.shards[0].payment_hash();
@@ -88,7 +88,7 @@ async fn lnd_gives_back_what_stays_alone() {
 async fn sponte_gives_back_what_lnd_leaves_alone() {
     let world = World::start().await;
     let World { lana, carol, .. } = &world;
-    let cell = Cell::new("AMP set that never completes", Way::FromLnd);
+    let cell = begin("AMP set that never completes", Way::FromLnd);
     let set = Set::new(10);
     let channels = lana.channels().await;
     let channel = channels.iter().find(|one| one.remote_pubkey == carol.id().to_string()).expect("a channel");
@@ -196,7 +196,7 @@ async fn a_shard_that_fails_goes_out_again() {
     let row = "AMP with a shard that fails and is sent again";
     let sent = records(&[(70_001, "odd")]);
 
-    let cell = Cell::new(row, Way::ToLnd);
+    let cell = begin(row, Way::ToLnd);
     let request = PaymentRequest {
         kind: Some(Kind::Amp),
         fall_back: Some(false),
@@ -214,7 +214,7 @@ async fn a_shard_that_fails_goes_out_again() {
     assert_eq!((failure.hop, failure.code), (Some(1), Some(FailureCode::TEMPORARY_CHANNEL_FAILURE)));
     cell.passes();
 
-    let cell = Cell::new(row, Way::FromLnd);
+    let cell = begin(row, Way::FromLnd);
     let pay = LndPay::amp(alice.id(), msat(900_000_000), &sent).parts(16).shards_of(msat(300_000_000));
     let paid = lutz.pay(pay).await.expect("it begins");
     let succeeded = paid.attempts.iter().filter(|one| one.status == "SUCCEEDED").count();
