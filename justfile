@@ -20,6 +20,18 @@ fmt:
 test crate='':
     cargo test {{ if crate == '' { '--workspace' } else { '-p ' + crate } }}
 
+# sponte beside LND on bitcoind; writes the table in docs/interop.md
+interop *args:
+    ci/peers/install
+    rm -rf target/tmp/interop
+    cargo test --workspace --test interop -- --ignored --test-threads 2 {{ args }}
+    cargo run -p sponte-peers --bin interop-table -- target/tmp/interop docs/interop.md "$(date +%F)"
+
+# the scenarios on a bitcoind instead of the private chain
+scenarios-on-bitcoind:
+    ci/peers/install
+    SPONTE_CHAIN=bitcoind cargo test --workspace --test scenarios
+
 # three nodes on a private chain; just demo --serve
 demo *args:
     cargo run --release -- demo {{ args }}
