@@ -14,7 +14,7 @@ use crate::replacement::Replacement;
 use crate::sanity::check_transaction;
 use crate::scripts;
 use crate::spend::check_amounts;
-use crate::standard::{check_spent, check_standard};
+use crate::standard::{check_dust, check_spent, check_standard};
 use crate::time::UnixTime;
 
 /// The most weighted signature operations of a relayed transaction.
@@ -169,6 +169,7 @@ impl Chain {
         }
         let fee = check_amounts(tx, spent, moment.height)?;
         check_spent(tx, spent)?;
+        check_dust(tx, &self.policy, fee)?;
         let sigops = sigop_cost(tx, spent);
         if sigops > MAX_STANDARD_SIGOPS_COST {
             return Err(Reason::with("bad-txns-too-many-sigops", sigops.to_string()).into());
@@ -181,7 +182,7 @@ impl Chain {
             return Ok(());
         }
         let outputs: Vec<_> = spent.iter().map(|coin| &coin.output).collect();
-        scripts::verify(tx, &outputs)
+        scripts::verify(tx, &outputs, scripts::IN_MEMPOOL)
     }
 
     fn check_chain_limits(

@@ -132,7 +132,7 @@ impl Chain {
         let sigops = sigop_cost(tx, spent);
         if !self.verified.contains(&tx.compute_wtxid()) {
             let outputs: Vec<_> = spent.iter().map(|coin| &coin.output).collect();
-            scripts::verify(tx, &outputs)?;
+            scripts::verify(tx, &outputs, scripts::IN_BLOCK)?;
         }
         Ok(Spent { fee, sigops })
     }

@@ -3,7 +3,8 @@
 //! For demos and tests that need a real chain and no bitcoind. Blocks are real: merkle roots,
 //! witness commitments, regtest proof of work. Every input is verified by Bitcoin Core's own
 //! interpreter (`bitcoinconsensus`), and amounts, double spends, locktimes, coinbase maturity
-//! and replacement by fee follow bitcoind 28, down to the words of its refusals.
+//! and replacement by fee follow bitcoind 29.1, down to the words of its refusals;
+//! only the least feerates are those of versions before it, 1 sat/vB.
 //!
 //! Two layers. [`Chain`] is the node without network, disk or clock: time is an argument, and
 //! the same inputs make the same chain. [`Regtest`] adds a faucet that mined the first blocks.

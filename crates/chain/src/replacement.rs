@@ -1,4 +1,4 @@
-//! Replacement by fee: BIP 125 without the opt-in, as bitcoind 28 does it.
+//! Replacement by fee: BIP 125 without the opt-in, as bitcoind does it since version 28.
 
 use std::collections::BTreeSet;
 

@@ -2,7 +2,7 @@
 //! to wallets and channels. Version 3 (TRUC) and ephemeral dust are refused.
 
 use bitcoin::script::Instruction;
-use bitcoin::{Script, Transaction, Weight, WitnessVersion};
+use bitcoin::{Amount, Script, Transaction, TxOut, Weight, WitnessVersion};
 
 use crate::coins::Coin;
 use crate::policy::Policy;
@@ -69,14 +69,32 @@ fn check_outputs(tx: &Transaction, policy: &Policy) -> Result<(), Reason> {
             data_outputs += 1;
         } else if !has_standard_type(script) {
             return Err(Reason::new("scriptpubkey"));
-        } else if output.value < script.minimal_non_dust_custom(policy.dust_relay_fee) {
-            return Err(Reason::new("dust"));
         }
+    }
+    if dust_outputs(tx, policy) > 1 {
+        return Err(Reason::new("dust"));
     }
     if data_outputs > 1 {
         return Err(Reason::new("multi-op-return"));
     }
     Ok(())
+}
+
+/// One output of dust would be spent by a child that comes with it, and pays for both.
+///
+/// # Errors
+/// `dust` if the transaction pays a fee itself. If it does not, relay has no use for it.
+pub(crate) fn check_dust(tx: &Transaction, policy: &Policy, fee: Amount) -> Result<(), Reason> {
+    if fee > Amount::ZERO && dust_outputs(tx, policy) > 0 {
+        return Err(Reason::with("dust", "tx with dust output must be 0-fee"));
+    }
+    Ok(())
+}
+
+fn dust_outputs(tx: &Transaction, policy: &Policy) -> usize {
+    let is_dust =
+        |output: &&TxOut| output.value < output.script_pubkey.minimal_non_dust_custom(policy.dust_relay_fee);
+    tx.output.iter().filter(is_dust).count()
 }
 
 fn has_standard_type(script: &Script) -> bool {

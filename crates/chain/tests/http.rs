@@ -85,13 +85,13 @@ async fn the_node_says_what_it_is() {
     assert_eq!(info["chainwork"], format!("{:064x}", 2 * 121));
     assert_eq!(client.result("getblockcount", json!([])).await, 120);
     let network = client.result("getnetworkinfo", json!([])).await;
-    assert_eq!(network["version"], 280_000);
+    assert_eq!(network["version"], 290_100);
     assert_eq!(network["relayfee"], 0.00001);
     let fee = client.result("estimatesmartfee", json!([6])).await;
     assert_eq!(fee, json!({ "feerate": 0.00002, "blocks": 6 }));
     client.server.chain().lock().chain_mut().set_estimated_fee(None);
     let fee = client.result("estimatesmartfee", json!([1, "economical"])).await;
-    assert_eq!(fee["errors"], json!(["Insufficient data or no feerate found"]));
+    assert_eq!(fee, json!({ "errors": ["Insufficient data or no feerate found"], "blocks": 0 }));
     let code = client.error("estimatesmartfee", json!([0])).await.1;
     assert_eq!(code, -8);
 }
@@ -201,8 +201,22 @@ async fn errors_have_bitcoinds_codes_and_statuses() {
         ("getblockhash", json!([-1]), 500, -8, "Block height out of range"),
         ("getblockhash", json!([1.5]), 500, -1, "JSON integer out of range"),
         ("getblockhash", json!([]), 500, -1, "getblockhash height"),
+        ("getblock", json!([]), 500, -1, "getblock \"blockhash\" ( verbosity )"),
+        ("getrawtransaction", json!([]), 500, -1, "getrawtransaction \"txid\" ( verbosity \"blockhash\" )"),
+        ("getrawtransaction", json!({}), 500, -1, "getrawtransaction \"txid\" ( verbosity \"blockhash\" )"),
         ("getblockcount", json!([1]), 500, -1, "getblockcount"),
         ("getblock", json!(["ab"]), 500, -8, "blockhash must be of length 64 (not 2, for 'ab')"),
+        ("getblockheader", json!(["ab"]), 500, -8, "hash must be of length 64 (not 2, for 'ab')"),
+        ("getmempoolentry", json!(["ab"]), 500, -8, "parameter 1 must be of length 64 (not 2, for 'ab')"),
+        ("getrawtransaction", json!(["ab"]), 500, -8, "parameter 1 must be of length 64 (not 2, for 'ab')"),
+        ("gettxout", json!(["ab", 0]), 500, -8, "txid must be of length 64 (not 2, for 'ab')"),
+        (
+            "getrawtransaction",
+            json!([absent, "1"]),
+            500,
+            -3,
+            "JSON value of type string is not of expected type number",
+        ),
         ("getblock", json!({ "what": 1 }), 500, -8, "Unknown named parameter what"),
         ("generatetoaddress", json!([1, "nowhere"]), 500, -5, "Error: Invalid address"),
         ("sendtoaddress", json!(["nowhere", 1]), 500, -5, "Invalid Bitcoin address: nowhere"),
@@ -218,9 +232,11 @@ async fn errors_have_bitcoinds_codes_and_statuses() {
         let expected = (status, code, message.to_owned());
         assert_eq!(client.error(method, params.clone()).await, expected, "{method} {params}");
     }
-    let (status, code, message) = client.error("getblock", json!([7])).await;
-    assert_eq!((status, code), (500, -3));
-    assert!(message.contains("Position 1 (blockhash)"), "{message}");
+    for wrong in [json!([7]), json!([null]), json!({ "verbosity": 1 })] {
+        let (status, code, message) = client.error("getblock", wrong.clone()).await;
+        assert_eq!((status, code), (500, -3), "{wrong}");
+        assert!(message.contains("Position 1 (blockhash)"), "{message}");
+    }
     let (_, code, message) = client.error("getrawtransaction", json!([absent])).await;
     assert_eq!(code, -5);
     assert!(message.starts_with("No such mempool or blockchain transaction"), "{message}");
@@ -252,7 +268,7 @@ async fn refusals_of_a_raw_transaction() {
     };
     let (_, code, message) = client.error("sendrawtransaction", child(0, 99_990_000)).await;
     assert_eq!(code, -26, "signed for another coin");
-    assert!(message.starts_with("mandatory-script-verify-flag-failed"), "{message}");
+    assert!(message.starts_with("mempool-script-verify-flag-failed"), "{message}");
     let (_, code, message) = client.error("sendrawtransaction", child(7, 1000)).await;
     assert_eq!((code, message.as_str()), (-25, "bad-txns-inputs-missingorspent"));
 }
@@ -283,6 +299,10 @@ async fn envelopes_of_both_versions_and_batches() {
     let (status, answer) = client.post("secret", json!({ "id": 5 }).to_string()).await;
     assert_eq!((status, answer["error"]["code"].as_i64()), (400, Some(-32600)));
     assert_eq!(answer["id"], 5);
+    let of_two = json!({ "jsonrpc": "2.0", "id": 5 }).to_string();
+    assert_eq!(client.post("secret", of_two).await.0, 400, "no request, whatever its version");
+    let (_, answer) = client.post("secret", json!({ "method": "getblockcount" }).to_string()).await;
+    assert_eq!(answer, json!({ "result": 120, "error": null }), "nor has it an id");
 
     let two = json!({ "jsonrpc": "2.0", "method": "nosuchmethod", "id": "x" });
     let (status, answer) = client.post("secret", two.to_string()).await;

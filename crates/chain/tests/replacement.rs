@@ -66,7 +66,7 @@ fn a_replacement_that_fails_its_scripts_replaces_nothing() {
     let first = bench.spend(&[&coin], 1000);
     bench.accept(&first).expect("valid");
     let unsigned = bench.unsigned(&[coin], 5000);
-    assert!(bench.refusal(&unsigned).starts_with("mandatory-script-verify-flag-failed"));
+    assert!(bench.refusal(&unsigned).starts_with("mempool-script-verify-flag-failed"));
     assert!(bench.is_waiting(&first));
 }
 

@@ -169,7 +169,7 @@ fn checksequenceverify_is_enforced_by_the_script() {
     bench.mine(1);
     let mut tx = bench.unsigned(&[coin], 1000);
     tx.input[0].witness = Witness::from_slice(&[script.as_bytes()]);
-    assert!(bench.refusal(&tx).starts_with("mandatory-script-verify-flag-failed"));
+    assert!(bench.refusal(&tx).starts_with("mempool-script-verify-flag-failed"));
     tx.input[0].sequence = Sequence::from_height(2);
     bench.accept(&tx).expect("the sequence satisfies the script");
 }
@@ -190,7 +190,14 @@ fn relay_has_a_price_and_a_taste() {
         bench.refusal(&tx)
     };
     let dust = TxOut { value: Amount::from_sat(293), script_pubkey: bench.wpkh() };
-    assert_eq!(refused(&mut bench, dust), "dust");
+    assert_eq!(refused(&mut bench, dust.clone()), "dust, tx with dust output must be 0-fee");
+    let mut twice = bench.unsigned(&[&coin], 10_000);
+    twice.output.extend([dust.clone(), dust.clone()]);
+    assert_eq!(bench.refusal(&twice), "dust");
+    let mut free = bench.unsigned(&[&coin], 293);
+    free.output.push(dust);
+    bench.sign(&mut free, &[&coin]);
+    assert_eq!(bench.refusal(&free), format!("min relay fee not met, 0 < {}", free.vsize()));
     let strange = TxOut { value: Amount::from_sat(1000), script_pubkey: ScriptBuf::from_bytes(vec![0x51]) };
     assert_eq!(refused(&mut bench, strange), "scriptpubkey");
     let mut third = bench.unsigned(&[&coin], 1000);

@@ -6,7 +6,8 @@ use bitcoin::{Amount, Transaction};
 
 use common::{Bench, Spendable};
 
-const SCRIPT_FAILED: &str = "mandatory-script-verify-flag-failed (unknown error)";
+const SCRIPT_FAILED: &str = "mempool-script-verify-flag-failed (unknown error)";
+const IN_BLOCK: &str = "block-script-verify-flag-failed (unknown error)";
 
 /// A valid spend is taken; the same with a broken signature is refused by mempool and block.
 fn assert_signature_counts(bench: &mut Bench, coin: Spendable) {
@@ -16,7 +17,7 @@ fn assert_signature_counts(bench: &mut Bench, coin: Spendable) {
     assert!(refusal.starts_with(SCRIPT_FAILED), "{refusal}");
     assert!(refusal.contains(&format!("input 0 of {}", bad.compute_txid())), "{refusal}");
     let block = bench.block_with(vec![bad]);
-    assert!(bench.block_refusal(block).starts_with(SCRIPT_FAILED));
+    assert!(bench.block_refusal(block).starts_with(IN_BLOCK));
     assert!(bench.regtest.chain().coin(&coin.0).is_some(), "a refused block moves no coin");
     bench.accept(&good).expect("the spend with the right signature is valid");
     bench.mine(1);

@@ -22,6 +22,7 @@ pub struct Bitcoind {
     process: Mutex<Process>,
     rpc: Rpc,
     ports: [u16; 3],
+    options: Vec<String>,
     dir: TempDir,
 }
 
@@ -31,6 +32,15 @@ impl Bitcoind {
     /// # Panics
     /// It is not installed, or it does not start.
     pub async fn start() -> Bitcoind {
+        Bitcoind::start_with(&[]).await
+    }
+
+    /// As [`Bitcoind::start`], with more options.
+    ///
+    /// # Panics
+    /// As [`Bitcoind::start`].
+    pub async fn start_with(options: &[&str]) -> Bitcoind {
+        let options: Vec<String> = options.iter().map(|option| (*option).to_owned()).collect();
         let mut said = String::new();
         for _ in 0..TRIES {
             let dir = TempDir::new().expect("a temporary folder");
@@ -38,9 +48,9 @@ impl Bitcoind {
             // Of its own, so that nobody is asked who got the port before.
             let password = dir.path().file_name().expect("it has a name").to_string_lossy();
             let rpc = Rpc::new(&format!("http://127.0.0.1:{}", ports[0]), USER, &password);
-            let mut process = spawn(dir.path(), ports, &rpc);
+            let mut process = spawn(dir.path(), ports, &rpc, &options);
             match answers(&rpc, &mut process).await {
-                Ok(()) => return Bitcoind { process: Mutex::new(process), rpc, ports, dir },
+                Ok(()) => return Bitcoind { process: Mutex::new(process), rpc, ports, options, dir },
                 Err(status) => said = format!("{status}: {}", process.last_words()),
             }
         }
@@ -91,7 +101,7 @@ impl Bitcoind {
             assert!(Instant::now() < end, "bitcoind does not stop: {}", self.process().last_words());
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        let mut process = spawn(self.dir(), self.ports, &self.rpc);
+        let mut process = spawn(self.dir(), self.ports, &self.rpc, &self.options);
         if let Err(status) = answers(&self.rpc, &mut process).await {
             panic!("bitcoind does not start again: {status}: {}", process.last_words());
         }
@@ -103,7 +113,7 @@ impl Bitcoind {
     }
 }
 
-fn spawn(dir: &Path, [rpc_port, blocks, transactions]: [u16; 3], rpc: &Rpc) -> Process {
+fn spawn(dir: &Path, [rpc_port, blocks, transactions]: [u16; 3], rpc: &Rpc, options: &[String]) -> Process {
     let mut command = Command::new(program("bitcoind"));
     command
         .arg("-regtest")
@@ -120,7 +130,8 @@ fn spawn(dir: &Path, [rpc_port, blocks, transactions]: [u16; 3], rpc: &Rpc) -> P
         .arg(format!("-zmqpubrawblock=tcp://127.0.0.1:{blocks}"))
         .arg(format!("-zmqpubrawtx=tcp://127.0.0.1:{transactions}"))
         .args(["-listen=0", "-connect=0", "-txindex", "-fallbackfee=0.00001", "-persistmempool=0"])
-        .args(["-dbcache=4", "-maxmempool=50", "-par=1", "-printtoconsole=0"]);
+        .args(["-dbcache=4", "-par=1", "-printtoconsole=0"])
+        .args(options);
     Process::start(command, &dir.join("output"))
 }
 

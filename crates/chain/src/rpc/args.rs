@@ -11,29 +11,53 @@ use super::error::{INVALID_PARAMETER, MISC, NOT_FOUND, RpcError, WRONG_TYPE};
 #[derive(Debug)]
 pub(crate) struct Signature {
     pub(crate) method: &'static str,
-    /// The names of the arguments; other names of the same one after a `|`.
-    pub(crate) params: &'static [&'static str],
+    pub(crate) params: &'static [Param],
     /// How many of them must be given.
     pub(crate) required: usize,
 }
 
+/// An argument: its name, and other names of the same one after a `|`.
+#[derive(Debug)]
+pub(crate) enum Param {
+    /// A text, which the usage shows in quotes.
+    Text(&'static str),
+    /// Anything else.
+    Plain(&'static str),
+}
+
+impl Param {
+    fn names(&self) -> impl Iterator<Item = &'static str> {
+        let (Param::Text(names) | Param::Plain(names)) = self;
+        names.split('|')
+    }
+
+    fn name(&self) -> &'static str {
+        self.names().next().unwrap_or_default()
+    }
+
+    fn in_usage(&self) -> String {
+        match self {
+            Param::Text(_) => format!("\"{}\"", self.name()),
+            Param::Plain(_) => self.name().to_owned(),
+        }
+    }
+}
+
 impl Signature {
-    fn name(&self, index: usize) -> &'static str {
-        self.params[index].split('|').next().unwrap_or_default()
-    }
-
     fn position(&self, name: &str) -> Option<usize> {
-        self.params.iter().position(|param| param.split('|').any(|alias| alias == name))
+        self.params.iter().position(|param| param.names().any(|alias| alias == name))
     }
 
+    /// The first line of bitcoind's help.
     fn usage(&self) -> RpcError {
+        let (required, optional) = self.params.split_at(self.required);
+        let words = |params: &[Param]| params.iter().map(Param::in_usage).collect::<Vec<_>>().join(" ");
         let mut usage = self.method.to_owned();
-        for index in 0..self.params.len() {
-            if index < self.required {
-                usage += &format!(" {}", self.name(index));
-            } else {
-                usage += &format!(" ( {} )", self.name(index));
-            }
+        if !required.is_empty() {
+            usage += &format!(" {}", words(required));
+        }
+        if !optional.is_empty() {
+            usage += &format!(" ( {} )", words(optional));
         }
         RpcError::new(MISC, usage)
     }
@@ -53,23 +77,22 @@ impl Args {
         let values = match params {
             Value::Array(values) => values,
             Value::Object(named) => {
-                let mut values = vec![Value::Null; signature.params.len()];
+                let mut values = Vec::new();
                 for (name, value) in named {
                     let index = signature.position(&name).ok_or_else(|| {
                         RpcError::new(INVALID_PARAMETER, format!("Unknown named parameter {name}"))
                     })?;
+                    values.resize(values.len().max(index + 1), Value::Null);
                     values[index] = value;
                 }
                 values
             }
             _ => Vec::new(),
         };
-        let args = Self { signature, values };
-        let missing = (0..signature.required).any(|index| args.value(index).is_none());
-        if missing || args.values.len() > signature.params.len() {
+        if !(signature.required..=signature.params.len()).contains(&values.len()) {
             return Err(signature.usage());
         }
-        Ok(args)
+        Ok(Self { signature, values })
     }
 
     /// An argument that was given and is not null.
@@ -106,29 +129,31 @@ impl Args {
         match self.value(index) {
             None => Ok(default),
             Some(Value::Bool(verbose)) => Ok(i32::from(*verbose)),
-            Some(_) => self.int(index),
+            Some(Value::Number(_)) => self.int(index),
+            // bitcoind's signatures know one type only: so it is found out where no name is known.
+            Some(value) => Err(RpcError::new(WRONG_TYPE, not_of_type(value, "number"))),
         }
     }
 
-    pub(crate) fn block_hash(&self, index: usize) -> Result<BlockHash, RpcError> {
-        self.hash(index)
+    pub(crate) fn block_hash(&self, index: usize, called: &str) -> Result<BlockHash, RpcError> {
+        self.hash(index, called)
     }
 
-    pub(crate) fn txid(&self, index: usize) -> Result<Txid, RpcError> {
-        self.hash(index)
+    pub(crate) fn txid(&self, index: usize, called: &str) -> Result<Txid, RpcError> {
+        self.hash(index, called)
     }
 
-    fn hash<T: FromStr>(&self, index: usize) -> Result<T, RpcError> {
+    /// `called` is what bitcoind's complaint calls it, which is not always its name.
+    fn hash<T: FromStr>(&self, index: usize, called: &str) -> Result<T, RpcError> {
         let text = self.text(index)?;
-        let name = self.signature.name(index);
         if text.len() != 64 {
             return Err(RpcError::new(
                 INVALID_PARAMETER,
-                format!("{name} must be of length 64 (not {}, for '{text}')", text.len()),
+                format!("{called} must be of length 64 (not {}, for '{text}')", text.len()),
             ));
         }
         text.parse().map_err(|_| {
-            RpcError::new(INVALID_PARAMETER, format!("{name} must be hexadecimal string (not '{text}')"))
+            RpcError::new(INVALID_PARAMETER, format!("{called} must be hexadecimal string (not '{text}')"))
         })
     }
 
@@ -160,22 +185,26 @@ impl Args {
     }
 
     pub(crate) fn wrong_type(&self, index: usize, value: &Value, expected: &str) -> RpcError {
-        let given = match value {
-            Value::Null => "null",
-            Value::Bool(_) => "bool",
-            Value::Number(_) => "number",
-            Value::String(_) => "string",
-            Value::Array(_) => "array",
-            Value::Object(_) => "object",
-        };
         let message = format!(
-            "Wrong type passed:\n{{\n    \"Position {} ({})\": \
-             \"JSON value of type {given} is not of expected type {expected}\"\n}}",
+            "Wrong type passed:\n{{\n    \"Position {} ({})\": \"{}\"\n}}",
             index + 1,
-            self.signature.name(index)
+            self.signature.params[index].name(),
+            not_of_type(value, expected)
         );
         RpcError::new(WRONG_TYPE, message)
     }
+}
+
+fn not_of_type(value: &Value, expected: &str) -> String {
+    let given = match value {
+        Value::Null => "null",
+        Value::Bool(_) => "bool",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    };
+    format!("JSON value of type {given} is not of expected type {expected}")
 }
 
 /// `1e-5` as `0.00001000`: small numbers lose their plain form when JSON is parsed.

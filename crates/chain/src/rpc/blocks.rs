@@ -27,7 +27,7 @@ pub(super) fn getblockhash(call: &mut Call<'_>) -> Result<Value, RpcError> {
 
 pub(super) fn getblockheader(call: &mut Call<'_>) -> Result<Value, RpcError> {
     let verbose = call.args.flag(1, true)?;
-    let node = find_block(call, 0)?;
+    let node = find_block(call, "hash")?;
     if !verbose {
         return Ok(json!(serialize_hex(node.header())));
     }
@@ -36,7 +36,7 @@ pub(super) fn getblockheader(call: &mut Call<'_>) -> Result<Value, RpcError> {
 
 pub(super) fn getblock(call: &mut Call<'_>) -> Result<Value, RpcError> {
     let verbosity = call.args.verbosity(1, 1)?;
-    let node = find_block(call, 0)?;
+    let node = find_block(call, "blockhash")?;
     if verbosity <= 0 {
         return Ok(json!(serialize_hex(node.block.as_ref())));
     }
@@ -56,9 +56,9 @@ pub(super) fn getblock(call: &mut Call<'_>) -> Result<Value, RpcError> {
     Ok(json)
 }
 
-/// The block that an argument names.
-pub(super) fn find_block<'a>(call: &'a Call<'_>, index: usize) -> Result<&'a BlockNode, RpcError> {
-    let hash = call.args.block_hash(index)?;
+/// The block that the first argument names.
+fn find_block<'a>(call: &'a Call<'_>, called: &str) -> Result<&'a BlockNode, RpcError> {
+    let hash = call.args.block_hash(0, called)?;
     let node = call.regtest.chain().block(&hash);
     node.ok_or_else(|| RpcError::new(NOT_FOUND, "Block not found"))
 }

@@ -4,21 +4,22 @@ use bitcoin::{FeeRate, Weight};
 use serde_json::{Value, json};
 
 use super::Call;
+use super::args::Param::{self, Plain, Text};
 use super::error::{INSUFFICIENT_FUNDS, INVALID_PARAMETER, MISC, NOT_FOUND, RpcError, WRONG_TYPE};
 use crate::faucet::FaucetError;
 
-pub(super) const SENDTOADDRESS_PARAMS: &[&str] = &[
-    "address",
-    "amount",
-    "comment",
-    "comment_to",
-    "subtractfeefromamount",
-    "replaceable",
-    "conf_target",
-    "estimate_mode",
-    "avoid_reuse",
-    "fee_rate",
-    "verbose",
+pub(super) const SENDTOADDRESS_PARAMS: &[Param] = &[
+    Text("address"),
+    Plain("amount"),
+    Text("comment"),
+    Text("comment_to"),
+    Plain("subtractfeefromamount"),
+    Plain("replaceable"),
+    Plain("conf_target"),
+    Text("estimate_mode"),
+    Plain("avoid_reuse"),
+    Plain("fee_rate"),
+    Plain("verbose"),
 ];
 const SUBTRACT_FEE: usize = 4;
 const FEE_RATE: usize = 9;
@@ -37,7 +38,7 @@ pub(super) fn generatetoaddress(call: &mut Call<'_>) -> Result<Value, RpcError> 
 }
 
 pub(super) fn invalidateblock(call: &mut Call<'_>) -> Result<Value, RpcError> {
-    let hash = call.args.block_hash(0)?;
+    let hash = call.args.block_hash(0, "blockhash")?;
     match call.regtest.chain_mut().invalidate_block(&hash, call.now) {
         Ok(()) => Ok(Value::Null),
         Err(_) => Err(RpcError::new(NOT_FOUND, "Block not found")),
@@ -45,7 +46,7 @@ pub(super) fn invalidateblock(call: &mut Call<'_>) -> Result<Value, RpcError> {
 }
 
 pub(super) fn reconsiderblock(call: &mut Call<'_>) -> Result<Value, RpcError> {
-    let hash = call.args.block_hash(0)?;
+    let hash = call.args.block_hash(0, "blockhash")?;
     match call.regtest.chain_mut().reconsider_block(&hash, call.now) {
         Ok(()) => Ok(Value::Null),
         Err(_) => Err(RpcError::new(NOT_FOUND, "Block not found")),

@@ -15,6 +15,7 @@ mod tx_json;
 use bitcoin::Amount;
 use serde_json::{Number, Value, json};
 
+use self::args::Param::{self, Plain, Text};
 use self::args::{Args, Signature};
 use self::error::{METHOD_NOT_FOUND, PARSE, RpcError};
 use self::request::{Request, Version};
@@ -44,7 +45,7 @@ struct Call<'a> {
 
 const fn method(
     method: &'static str,
-    params: &'static [&'static str],
+    params: &'static [Param],
     required: usize,
     run: fn(&mut Call<'_>) -> Result<Value, RpcError>,
 ) -> Method {
@@ -54,31 +55,36 @@ const fn method(
 static METHODS: &[Method] = &[
     method("getblockchaininfo", &[], 0, node::getblockchaininfo),
     method("getnetworkinfo", &[], 0, node::getnetworkinfo),
-    method("estimatesmartfee", &["conf_target", "estimate_mode"], 1, node::estimatesmartfee),
+    method("estimatesmartfee", &[Plain("conf_target"), Text("estimate_mode")], 1, node::estimatesmartfee),
     method("getblockcount", &[], 0, blocks::getblockcount),
     method("getbestblockhash", &[], 0, blocks::getbestblockhash),
-    method("getblockhash", &["height"], 1, blocks::getblockhash),
-    method("getblockheader", &["blockhash|hash", "verbose"], 1, blocks::getblockheader),
-    method("getblock", &["blockhash", "verbosity|verbose"], 1, blocks::getblock),
+    method("getblockhash", &[Plain("height")], 1, blocks::getblockhash),
+    method("getblockheader", &[Text("blockhash|hash"), Plain("verbose")], 1, blocks::getblockheader),
+    method("getblock", &[Text("blockhash"), Plain("verbosity|verbose")], 1, blocks::getblock),
     method(
         "getrawtransaction",
-        &["txid", "verbosity|verbose", "blockhash"],
+        &[Text("txid"), Plain("verbosity|verbose"), Text("blockhash")],
         1,
         transactions::getrawtransaction,
     ),
-    method("gettxout", &["txid", "n", "include_mempool"], 2, transactions::gettxout),
+    method("gettxout", &[Text("txid"), Plain("n"), Plain("include_mempool")], 2, transactions::gettxout),
     method(
         "sendrawtransaction",
-        &["hexstring", "maxfeerate", "maxburnamount"],
+        &[Text("hexstring"), Plain("maxfeerate"), Plain("maxburnamount")],
         1,
         transactions::sendrawtransaction,
     ),
-    method("getrawmempool", &["verbose", "mempool_sequence"], 0, pool::getrawmempool),
-    method("getmempoolentry", &["txid"], 1, pool::getmempoolentry),
+    method("getrawmempool", &[Plain("verbose"), Plain("mempool_sequence")], 0, pool::getrawmempool),
+    method("getmempoolentry", &[Text("txid")], 1, pool::getmempoolentry),
     method("getmempoolinfo", &[], 0, pool::getmempoolinfo),
-    method("generatetoaddress", &["nblocks", "address", "maxtries"], 2, development::generatetoaddress),
-    method("invalidateblock", &["blockhash"], 1, development::invalidateblock),
-    method("reconsiderblock", &["blockhash"], 1, development::reconsiderblock),
+    method(
+        "generatetoaddress",
+        &[Plain("nblocks"), Text("address"), Plain("maxtries")],
+        2,
+        development::generatetoaddress,
+    ),
+    method("invalidateblock", &[Text("blockhash")], 1, development::invalidateblock),
+    method("reconsiderblock", &[Text("blockhash")], 1, development::reconsiderblock),
     method("sendtoaddress", development::SENDTOADDRESS_PARAMS, 2, development::sendtoaddress),
 ];
 
@@ -89,26 +95,24 @@ pub(crate) fn answer(chain: &ChainHandle, body: &[u8], now: UnixTime) -> Reply {
         Ok(Value::Object(fields)) => answer_single(chain, fields, now),
         Ok(_) => {
             let error = RpcError::new(PARSE, "Top-level object parse error");
-            failure(&error, Version::One, Value::Null)
+            failure(&error, Version::One, Some(Value::Null))
         }
-        Err(_) => failure(&RpcError::new(PARSE, "Parse error"), Version::One, Value::Null),
+        Err(_) => failure(&RpcError::new(PARSE, "Parse error"), Version::One, Some(Value::Null)),
     }
 }
 
 fn answer_single(chain: &ChainHandle, fields: serde_json::Map<String, Value>, now: UnixTime) -> Reply {
     let request = match Request::parse(fields) {
         Ok(request) => request,
-        Err((error, version, id)) => return failure(&error, version, id),
+        // Whatever its version.
+        Err((error, version, id)) => return reply(error.http_status(), &version.failure(&error, id)),
     };
     let (version, id) = (request.version, request.id.clone());
     let notification = request.is_notification();
     match execute(chain, request, now) {
         _ if notification => Reply { status: 204, body: String::new() },
-        Ok(result) => {
-            let body = format!("{}\n", version.success(result, id.unwrap_or_default()));
-            Reply { status: 200, body }
-        }
-        Err(error) => failure(&error, version, id.unwrap_or_default()),
+        Ok(result) => reply(200, &version.success(result, id)),
+        Err(error) => failure(&error, version, id),
     }
 }
 
@@ -118,19 +122,19 @@ fn answer_batch(chain: &ChainHandle, batch: Vec<Value>, now: UnixTime) -> Reply 
     if answers.is_empty() && !is_empty {
         return Reply { status: 204, body: String::new() };
     }
-    Reply { status: 200, body: format!("{}\n", Value::Array(answers)) }
+    reply(200, &Value::Array(answers))
 }
 
 fn answer_batched(chain: &ChainHandle, item: Value, now: UnixTime) -> Option<Value> {
     let Value::Object(fields) = item else {
         let error = RpcError::new(error::INVALID_REQUEST, "Invalid Request object");
-        return Some(Version::One.failure(&error, Value::Null));
+        return Some(Version::One.failure(&error, Some(Value::Null)));
     };
     let request = match Request::parse(fields) {
         Ok(request) => request,
         Err((error, version, id)) => return Some(version.failure(&error, id)),
     };
-    let (version, id) = (request.version, request.id.clone().unwrap_or_default());
+    let (version, id) = (request.version, request.id.clone());
     let notification = request.is_notification();
     let answer = match execute(chain, request, now) {
         Ok(result) => version.success(result, id),
@@ -149,12 +153,16 @@ fn execute(chain: &ChainHandle, request: Request, now: UnixTime) -> Result<Value
     (method.run)(&mut Call { regtest: &mut regtest, args, now })
 }
 
-fn failure(error: &RpcError, version: Version, id: Value) -> Reply {
+fn failure(error: &RpcError, version: Version, id: Option<Value>) -> Reply {
     let status = match version {
         Version::One => error.http_status(),
         Version::Two => 200,
     };
-    Reply { status, body: format!("{}\n", version.failure(error, id)) }
+    reply(status, &version.failure(error, id))
+}
+
+fn reply(status: u16, answer: &Value) -> Reply {
+    Reply { status, body: format!("{answer}\n") }
 }
 
 /// An amount as bitcoind writes it: a number of BTC.

@@ -7,7 +7,7 @@ use super::error::{INVALID_PARAMETER, RpcError};
 use super::{Call, btc};
 
 /// The bitcoind whose answers these are.
-const VERSION: u32 = 280_000;
+const VERSION: u32 = 290_100;
 const PROTOCOL_VERSION: u32 = 70_016;
 const MAX_CONF_TARGET: i32 = 1008;
 
@@ -34,7 +34,7 @@ pub(super) fn getnetworkinfo(call: &mut Call<'_>) -> Result<Value, RpcError> {
     let policy = call.regtest.chain().policy();
     Ok(json!({
         "version": VERSION,
-        "subversion": "/Satoshi:28.0.0(sponte-chain)/",
+        "subversion": "/Satoshi:29.1.0(sponte-chain)/",
         "protocolversion": PROTOCOL_VERSION,
         "localservices": "0000000000000409",
         "localservicesnames": ["NETWORK", "WITNESS", "NETWORK_LIMITED"],
@@ -72,7 +72,7 @@ pub(super) fn estimatesmartfee(call: &mut Call<'_>) -> Result<Value, RpcError> {
         Some(rate) => json!({ "feerate": btc_per_kvb(rate), "blocks": blocks }),
         None => json!({
             "errors": ["Insufficient data or no feerate found"],
-            "blocks": blocks,
+            "blocks": 0,
         }),
     })
 }

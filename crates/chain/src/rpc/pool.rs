@@ -33,7 +33,7 @@ pub(super) fn getrawmempool(call: &mut Call<'_>) -> Result<Value, RpcError> {
 }
 
 pub(super) fn getmempoolentry(call: &mut Call<'_>) -> Result<Value, RpcError> {
-    let txid = call.args.txid(0)?;
+    let txid = call.args.txid(0, "parameter 1")?;
     let chain = call.regtest.chain();
     let entry = chain.mempool_entry(&txid);
     let entry = entry.ok_or_else(|| RpcError::new(NOT_FOUND, "Transaction not in mempool"))?;

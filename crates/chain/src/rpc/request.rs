@@ -14,27 +14,36 @@ pub(crate) enum Version {
 }
 
 impl Version {
-    pub(crate) fn success(self, result: Value, id: Value) -> Value {
-        match self {
-            Self::One => json!({ "result": result, "error": null, "id": id }),
-            Self::Two => json!({ "jsonrpc": "2.0", "result": result, "id": id }),
-        }
+    /// An answer to a request without an id has none.
+    pub(crate) fn success(self, result: Value, id: Option<Value>) -> Value {
+        let answer = match self {
+            Self::One => json!({ "result": result, "error": null }),
+            Self::Two => json!({ "jsonrpc": "2.0", "result": result }),
+        };
+        with_id(answer, id)
     }
 
-    pub(crate) fn failure(self, error: &RpcError, id: Value) -> Value {
+    pub(crate) fn failure(self, error: &RpcError, id: Option<Value>) -> Value {
         let error = error.to_json();
-        match self {
-            Self::One => json!({ "result": null, "error": error, "id": id }),
-            Self::Two => json!({ "jsonrpc": "2.0", "error": error, "id": id }),
-        }
+        let answer = match self {
+            Self::One => json!({ "result": null, "error": error }),
+            Self::Two => json!({ "jsonrpc": "2.0", "error": error }),
+        };
+        with_id(answer, id)
     }
+}
+
+fn with_id(mut answer: Value, id: Option<Value>) -> Value {
+    if let Some(id) = id {
+        answer["id"] = id;
+    }
+    answer
 }
 
 /// A call.
 #[derive(Debug)]
 pub(crate) struct Request {
     pub(crate) version: Version,
-    /// Absent from a notification.
     pub(crate) id: Option<Value>,
     pub(crate) method: String,
     /// An array, an object, or null.
@@ -44,11 +53,11 @@ pub(crate) struct Request {
 impl Request {
     /// # Errors
     /// What is wrong, and how to say so: the version and the id as far as they were understood.
-    pub(crate) fn parse(mut fields: Map<String, Value>) -> Result<Self, (RpcError, Version, Value)> {
+    pub(crate) fn parse(mut fields: Map<String, Value>) -> Result<Self, (RpcError, Version, Option<Value>)> {
         let id = fields.remove("id");
         let invalid = |version, message: &str| {
             let error = RpcError::new(INVALID_REQUEST, message);
-            Err((error, version, id.clone().unwrap_or_default()))
+            Err((error, version, id.clone()))
         };
         let version = match fields.get("jsonrpc") {
             None | Some(Value::Null) => Version::One,

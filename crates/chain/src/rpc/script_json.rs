@@ -2,7 +2,7 @@
 
 use bitcoin::hex::DisplayHex;
 use bitcoin::script::{Instruction, read_scriptint_non_minimal};
-use bitcoin::{Address, Network, Script, WitnessVersion};
+use bitcoin::{Address, Network, PublicKey, Script, WitnessVersion, XOnlyPublicKey};
 use serde_json::{Value, json};
 
 use crate::standard::{is_bare_multisig, is_pay_to_anchor};
@@ -10,10 +10,7 @@ use crate::standard::{is_bare_multisig, is_pay_to_anchor};
 /// The `scriptPubKey` object of an output.
 pub(super) fn script_pubkey(script: &Script) -> Value {
     let address = Address::from_script(script, Network::Regtest).ok();
-    let inner = match &address {
-        Some(address) => format!("addr({address})"),
-        None => format!("raw({})", script.to_hex_string()),
-    };
+    let inner = descriptor(script, address.as_ref());
     let mut json = json!({
         "asm": asm(script),
         "desc": format!("{inner}#{}", descriptor_checksum(&inner)),
@@ -24,6 +21,40 @@ pub(super) fn script_pubkey(script: &Script) -> Value {
     }
     json["type"] = json!(type_name(script));
     json
+}
+
+/// What bitcoind infers of a script alone: keys where it shows them, else its address or its bytes.
+fn descriptor(script: &Script, address: Option<&Address>) -> String {
+    let with_keys = if script.is_p2tr() {
+        taproot_key(script).map(|key| format!("rawtr({key})"))
+    } else if script.is_p2pk() {
+        script.p2pk_public_key().map(|key| format!("pk({key})"))
+    } else {
+        multisig_keys(script).map(|(least, keys)| format!("multi({least},{keys})"))
+    };
+    with_keys.unwrap_or_else(|| match address {
+        Some(address) => format!("addr({address})"),
+        None => format!("raw({})", script.to_hex_string()),
+    })
+}
+
+/// Not any 32 bytes are a key.
+fn taproot_key(script: &Script) -> Option<XOnlyPublicKey> {
+    XOnlyPublicKey::from_slice(script.as_bytes().get(2..)?).ok()
+}
+
+/// How many signatures a multisig script asks for, and the keys, if all of them are keys.
+fn multisig_keys(script: &Script) -> Option<(String, String)> {
+    if !is_bare_multisig(script, MAX_MULTISIG_KEYS) {
+        return None;
+    }
+    let words = asm(script);
+    let mut words = words.split(' ');
+    let least = words.next()?;
+    let keys = words.filter(|word| word.len() > 2 && !word.starts_with("OP_"));
+    let keys: Option<Vec<PublicKey>> = keys.map(|key| key.parse().ok()).collect();
+    let keys: Vec<String> = keys?.iter().map(ToString::to_string).collect();
+    Some((least.to_owned(), keys.join(",")))
 }
 
 /// bitcoind's name for the kind of a script.
@@ -54,6 +85,7 @@ fn type_name(script: &Script) -> &'static str {
 
 /// The most keys of OP_CHECKMULTISIG (consensus).
 const MAX_MULTISIG_KEYS: usize = 20;
+
 fn pushes_only_after_first(script: &Script) -> bool {
     Script::from_bytes(&script.as_bytes()[1..]).is_push_only()
 }
@@ -129,6 +161,27 @@ mod tests {
     fn checksum_of_a_published_descriptor() {
         // BIP 380, test vectors.
         assert_eq!(descriptor_checksum("raw(deadbeef)"), "89f8spxm");
+    }
+
+    #[test]
+    fn keys_that_are_seen_are_in_the_descriptor() {
+        // Those of BIP 340's and BIP 327's vectors, and bytes that are none.
+        let key = "79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798";
+        let other = "f9308a019258c31049344f85f89d5229b531c845836f99b08601f113bce036f9";
+        let none = "ff".repeat(32);
+        let inferred = |hex: String| {
+            let json = script_pubkey(&ScriptBuf::from_hex(&hex).expect("hex"));
+            let desc = json["desc"].as_str().expect("a text").to_owned();
+            desc.split('#').next().expect("the part before the checksum").to_owned()
+        };
+        assert_eq!(inferred(format!("5120{key}")), format!("rawtr({key})"));
+        assert!(inferred(format!("5120{none}")).starts_with("addr(bcrt1p"));
+        assert_eq!(inferred(format!("2102{key}ac")), format!("pk(02{key})"));
+        assert!(inferred(format!("2102{none}ac")).starts_with("raw(2102ff"));
+        let multisig = |last: &str| format!("522102{key}2103{key}2102{last}53ae");
+        assert_eq!(inferred(multisig(other)), format!("multi(2,02{key},03{key},02{other})"));
+        assert!(inferred(multisig(&none)).starts_with("raw(52"));
+        assert!(inferred(format!("0020{key}")).starts_with("addr(bcrt1q"));
     }
 
     #[test]

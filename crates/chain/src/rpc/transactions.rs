@@ -15,7 +15,7 @@ use crate::reject::TxRejected;
 const DEFAULT_MAX_FEERATE: Amount = Amount::from_sat(10_000_000);
 
 pub(super) fn getrawtransaction(call: &mut Call<'_>) -> Result<Value, RpcError> {
-    let txid = call.args.txid(0)?;
+    let txid = call.args.txid(0, "parameter 1")?;
     let verbosity = call.args.verbosity(1, 0)?;
     let chain = call.regtest.chain();
     let genesis = chain.block_hash_at(0).and_then(|hash| chain.block(&hash));
@@ -64,7 +64,7 @@ fn find_anywhere<'a>(call: &'a Call<'_>, txid: bitcoin::Txid) -> Result<Found<'a
 }
 
 fn find_in_block<'a>(call: &'a Call<'_>, txid: bitcoin::Txid) -> Result<Found<'a>, RpcError> {
-    let hash = call.args.block_hash(2)?;
+    let hash = call.args.block_hash(2, "parameter 3")?;
     let node = call.regtest.chain().block(&hash);
     let node = node.ok_or_else(|| RpcError::new(NOT_FOUND, "Block hash not found"))?;
     let tx = node.block.txdata.iter().find(|tx| tx.compute_txid() == txid);
@@ -77,7 +77,7 @@ fn find_in_block<'a>(call: &'a Call<'_>, txid: bitcoin::Txid) -> Result<Found<'a
 }
 
 pub(super) fn gettxout(call: &mut Call<'_>) -> Result<Value, RpcError> {
-    let txid = call.args.txid(0)?;
+    let txid = call.args.txid(0, "txid")?;
     let vout = u32::try_from(call.args.int(1)?)
         .map_err(|_| RpcError::new(super::error::MISC, "JSON integer out of range"))?;
     let include_mempool = call.args.flag(2, true)?;

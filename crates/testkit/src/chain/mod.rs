@@ -37,7 +37,15 @@ impl Chain {
     /// # Panics
     /// As [`Bitcoind::start`].
     pub async fn on_bitcoind() -> Chain {
-        Chain(Kind::Bitcoind(Arc::new(OnBitcoind::start().await)))
+        Chain::of(Bitcoind::start().await).await
+    }
+
+    /// A new chain of a bitcoind that has none yet.
+    ///
+    /// # Panics
+    /// It does not answer.
+    pub async fn of(bitcoind: Bitcoind) -> Chain {
+        Chain(Kind::Bitcoind(Arc::new(OnBitcoind::on(bitcoind).await)))
     }
 
     /// The bitcoind, if it is on one.

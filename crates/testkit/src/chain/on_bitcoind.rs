@@ -29,12 +29,8 @@ pub(super) struct OnBitcoind {
 }
 
 impl OnBitcoind {
-    pub(super) async fn start() -> OnBitcoind {
-        let chain = OnBitcoind {
-            bitcoind: Bitcoind::start().await,
-            coins: Mutex::default(),
-            mined: AtomicU32::new(0),
-        };
+    pub(super) async fn on(bitcoind: Bitcoind) -> OnBitcoind {
+        let chain = OnBitcoind { bitcoind, coins: Mutex::default(), mined: AtomicU32::new(0) };
         let hashes = chain.generate(PREMINE_BLOCKS, &coins::address()).await;
         let mut coins = chain.coins.lock().await;
         for hash in &hashes[..MATURE_COINS] {

@@ -7,6 +7,7 @@ mod amounts;
 mod amp;
 mod amp_invoices;
 mod bolt11;
+mod chain_rpc;
 mod closing;
 mod ecdh;
 mod fields;
