@@ -240,6 +240,7 @@ impl Ldk {
         let rate = request.fee_per_kvb.map(|fee| FeeRate::from_sat_per_kwu(fee.to_sat().div_ceil(4)));
         let rate = rate.unwrap_or_else(|| self.node.fees.for_blocks(SEND_BLOCKS));
         relayed(rate, self.node.fees.least())?;
+        let rate = rate.max(self.node.fees.sure());
         let payout = request.amount.map_or(Payout::All, Payout::Exactly);
         let sent = self.node.wallet.send(&request.address, payout, rate, self.reserve(0))?;
         self.node.broadcaster.broadcast(Package::new(vec![sent.tx.clone()], "withdrawal"));

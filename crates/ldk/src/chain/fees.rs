@@ -4,7 +4,7 @@
 //! |---|---|
 //! | upper bound for a peer's feerate | 2 blocks, plus 5,000 sat/kw |
 //! | urgent claims | 6 blocks |
-//! | our commitments (anchors pay the rest later) | 1008 blocks, at most 2,500, and the mempool's minimum |
+//! | our commitments (anchors pay the rest later) | 1008 blocks, at most 2,500, but what is surely taken |
 //! | least feerate of a peer's commitment | the mempool's minimum, at most 1,000 |
 //! | the same without anchors | 1008 blocks, less 250 for peers that round |
 //! | commitments without anchors, spending of outputs | 12 blocks |
@@ -45,9 +45,10 @@ pub struct Fees {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Rates {
     by_target: [u32; TARGETS.len()],
+    /// Below it bitcoind takes nothing.
     mempool_min: u32,
-    /// The same without LDK's floor, which lies above bitcoind's usual 250 sat/kw.
-    relayed: u32,
+    /// From it on bitcoind takes everything.
+    sure: u32,
     estimated: bool,
 }
 
@@ -77,7 +78,13 @@ impl Fees {
 
     /// Below it bitcoind takes no transaction now; zero while it has not said.
     pub fn least(&self) -> FeeRate {
-        FeeRate::from_sat_per_kwu(self.rates().relayed.into())
+        FeeRate::from_sat_per_kwu(self.rates().mempool_min.into())
+    }
+
+    /// From it on bitcoind takes a transaction of any size: it counts whole virtual bytes, of which
+    /// the last may be a quarter full only.
+    pub fn sure(&self) -> FeeRate {
+        FeeRate::from_sat_per_kwu(self.rates().sure.into())
     }
 
     /// Whether the rates come from bitcoind's estimates.
@@ -95,8 +102,7 @@ impl Fees {
             let fee: SmartFee = rpc.call("estimatesmartfee", json!([blocks, mode])).await?;
             *answer = fee.feerate.map(sat_per_kw);
         }
-        let rates = Rates::new(self.network, answers, sat_per_kw(least));
-        self.set(Rates { relayed: unbounded_sat_per_kw(least), ..rates });
+        self.set(Rates::new(self.network, answers, unbounded_sat_per_kw(least)));
         Ok(())
     }
 
@@ -124,21 +130,22 @@ impl Rates {
     /// Fills the gaps of `answers`: with the next shorter target, which errs to the high side, or
     /// with the network's fallbacks if there is no answer at all.
     fn new(network: Network, answers: [Option<u32>; TARGETS.len()], mempool_min: u32) -> Self {
-        let mempool_min = mempool_min.max(FEERATE_FLOOR_SATS_PER_KW);
+        let sure = sure_of(mempool_min);
+        let floor = sure.max(FEERATE_FLOOR_SATS_PER_KW);
         let estimated = answers.iter().any(Option::is_some);
         let mut by_target = match network {
             Network::Bitcoin if !estimated => MAINNET_FALLBACK_SAT_PER_KW,
-            _ => [mempool_min; TARGETS.len()],
+            _ => [floor; TARGETS.len()],
         };
         // From the longest to the shortest: a shorter wait never costs less.
-        let mut least = mempool_min;
+        let mut least = floor;
         for index in (0..TARGETS.len()).rev() {
             let shorter = answers[..=index].iter().rev().flatten().next();
             let rate = shorter.copied().unwrap_or(by_target[index]);
             least = least.max(rate);
             by_target[index] = least;
         }
-        Self { by_target, mempool_min, relayed: 0, estimated }
+        Self { by_target, mempool_min, sure, estimated }
     }
 
     fn within(&self, blocks: u16) -> u32 {
@@ -155,13 +162,20 @@ impl Rates {
             Target::ChannelCloseMinimum => self.within(144),
             Target::AnchorChannelFee => {
                 let cheap = self.within(1008).min(MAX_COMMITMENT_SAT_PER_KW);
-                cheap.max(self.mempool_min)
+                cheap.max(self.sure)
             }
             Target::MinAllowedAnchorChannelRemoteFee => self.mempool_min.min(MAX_DEMANDED_SAT_PER_KW),
             Target::MinAllowedNonAnchorChannelRemoteFee => self.within(1008).saturating_sub(250),
         };
         rate.max(FEERATE_FLOOR_SATS_PER_KW)
     }
+}
+
+/// The feerate by weight at which no transaction of ours is refused, whatever its last virtual byte
+/// holds. LDK's floor lies as far above the 250 that bitcoind has long asked for.
+fn sure_of(mempool_min: u32) -> u32 {
+    let sure = u64::from(mempool_min) * u64::from(FEERATE_FLOOR_SATS_PER_KW);
+    u32::try_from(sure.div_ceil(250)).unwrap_or(u32::MAX).min(CEILING_SAT_PER_KW)
 }
 
 /// What LDK takes for a feerate.
@@ -225,10 +239,27 @@ mod tests {
     #[test]
     fn a_full_mempool_raises_what_we_pay_but_hardly_what_we_demand() {
         let rates = Rates::new(Network::Bitcoin, [Some(20_000); 5], 10_000);
-        assert_eq!(rates.sat_per_kw(Target::AnchorChannelFee), 10_000);
+        assert_eq!(rates.sat_per_kw(Target::AnchorChannelFee), 10_120);
         let demanded = rates.sat_per_kw(Target::MinAllowedAnchorChannelRemoteFee);
         assert_eq!(demanded, MAX_DEMANDED_SAT_PER_KW);
         assert!(rates.sat_per_kw(Target::MaximumFeeEstimate) > 20_000);
+    }
+
+    #[test]
+    fn what_pays_the_minimum_is_taken_whatever_its_size() {
+        for min_sat_per_vb in [1, 2, 13, 40, 700] {
+            let rates = Rates::new(Network::Regtest, [Some(1_000); 5], min_sat_per_vb * 250);
+            let rate = u64::from(rates.sat_per_kw(Target::OutputSpendingFee));
+            // No transaction that pays to anybody weighs less.
+            for weight in 320..4_000_u64 {
+                let (fee, vsize) = (rate * weight / 1000, weight.div_ceil(4));
+                assert!(fee >= u64::from(min_sat_per_vb) * vsize, "{weight} at {min_sat_per_vb} sat/vB");
+            }
+        }
+        let unsure = Rates::new(Network::Regtest, [None; 5], 700);
+        assert_eq!(unsure.sat_per_kw(Target::MinAllowedAnchorChannelRemoteFee), 700, "peers may round");
+        let cheap = Rates::new(Network::Regtest, [None; 5], 25);
+        assert_eq!((cheap.sure, cheap.within(12)), (26, FEERATE_FLOOR_SATS_PER_KW), "the floor is LDK's");
     }
 
     #[test]
