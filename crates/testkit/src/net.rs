@@ -33,7 +33,8 @@ impl Net {
         Net::on(Chain::on_bitcoind().await)
     }
 
-    fn on(chain: Chain) -> Net {
+    /// A chain that is there.
+    pub fn on(chain: Chain) -> Net {
         static LOG: Once = Once::new();
         LOG.call_once(|| {
             let filter = tracing_subscriber::EnvFilter::from_default_env();

@@ -1,6 +1,7 @@
 //! The chain that nodes are on.
 
 mod coins;
+mod fees;
 mod on_bitcoind;
 mod raw;
 
@@ -141,6 +142,18 @@ impl Chain {
         match &self.0 {
             Kind::Private(server) => server.chain().lock().chain_mut().set_estimated_fee(Some(rate)),
             Kind::Bitcoind(chain) => chain.estimate_fee(rate).await,
+        }
+    }
+
+    /// Fills the mempool of a bitcoind with what pays this feerate, until it asks for more: it should
+    /// be a small one (`-maxmempool=5`).
+    ///
+    /// # Panics
+    /// It is not on a bitcoind, or that has room for all of it.
+    pub async fn crowd(&self, rate: FeeRate) {
+        match &self.0 {
+            Kind::Private(_) => panic!("the mempool of the private chain does not overflow"),
+            Kind::Bitcoind(chain) => chain.crowd(rate).await,
         }
     }
 }

@@ -14,10 +14,7 @@ use tokio::sync::Mutex;
 const PREMINE_BLOCKS: u32 = sponte_chain::DEFAULT_PREMINE_BLOCKS;
 const MATURE_COINS: usize = PREMINE_BLOCKS as usize - 99;
 /// What the faucet pays.
-const RATE: FeeRate = FeeRate::from_sat_per_vb_u32(1);
-/// Blocks and transactions in each of them, after which bitcoind has an estimate for every target.
-const PAID_BLOCKS: usize = 12;
-const PAID_PER_BLOCK: usize = 20;
+pub(super) const RATE: FeeRate = FeeRate::from_sat_per_vb_u32(1);
 /// bitcoind's refusal of a transaction whose coins are not there.
 const MISSING_INPUTS: i64 = -25;
 
@@ -93,7 +90,11 @@ impl OnBitcoind {
 
     /// Pays with the coin that has rested longest. One that is gone since the mempool was forgotten
     /// is left out.
-    async fn pay(&self, output: Vec<TxOut>, rate: FeeRate) -> Result<(Txid, Transaction), RpcError> {
+    pub(super) async fn pay(
+        &self,
+        output: Vec<TxOut>,
+        rate: FeeRate,
+    ) -> Result<(Txid, Transaction), RpcError> {
         let mut coins = self.coins.lock().await;
         loop {
             let coin = coins.pop_front().expect("the faucet has a coin");
@@ -112,29 +113,7 @@ impl OnBitcoind {
         }
     }
 
-    /// Blocks full of transactions that pay this and spend nothing that waits.
-    pub(super) async fn estimate_fee(&self, rate: FeeRate) {
-        let each =
-            TxOut { value: Amount::from_sat(100_000), script_pubkey: coins::address().script_pubkey() };
-        let many = vec![each; PAID_BLOCKS * PAID_PER_BLOCK];
-        let (txid, tx) = self.pay(many, RATE).await.expect("bitcoind takes it");
-        self.mine(1).await;
-        let many: Vec<FreeCoin> = (0u32..)
-            .zip(&tx.output[..PAID_BLOCKS * PAID_PER_BLOCK])
-            .map(|(vout, output)| FreeCoin { outpoint: OutPoint { txid, vout }, value: output.value })
-            .collect();
-        for block in many.chunks(PAID_PER_BLOCK) {
-            for coin in block {
-                let (tx, _) = coin.pay(vec![], rate);
-                self.broadcast(&tx).await.expect("bitcoind takes it");
-            }
-            self.mine(1).await;
-        }
-        let estimate: Value = self.ask("estimatesmartfee", json!([2])).await.expect("bitcoind answers");
-        assert!(estimate["feerate"].is_number(), "{estimate}");
-    }
-
-    async fn ask<T: DeserializeOwned>(&self, method: &str, params: Value) -> Result<T, RpcError> {
+    pub(super) async fn ask<T: DeserializeOwned>(&self, method: &str, params: Value) -> Result<T, RpcError> {
         Ok(read(self.bitcoind.call(method, params).await?))
     }
 }

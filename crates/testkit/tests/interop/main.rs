@@ -14,6 +14,7 @@ mod fields;
 mod held;
 mod keysend;
 mod mpp_keysend;
+mod packages;
 mod restarts;
 mod sets;
 mod table;
