@@ -3,6 +3,8 @@
 use crate::process::{Process, free_ports};
 use crate::program;
 use crate::rpc::{Rpc, RpcError};
+use bitcoin_hashes::hmac::{Hmac, HmacEngine};
+use bitcoin_hashes::{Hash, HashEngine, sha256};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::{Command, ExitStatus};
@@ -126,13 +128,21 @@ fn spawn(dir: &Path, [rpc_port, blocks, transactions]: [u16; 3], rpc: &Rpc, opti
             "-rpcallowip=127.0.0.1",
         ])
         .arg(format!("-rpcport={rpc_port}"))
-        .args([format!("-rpcuser={}", rpc.user()), format!("-rpcpassword={}", rpc.password())])
+        .arg(format!("-rpcauth={}", rpcauth(rpc)))
         .arg(format!("-zmqpubrawblock=tcp://127.0.0.1:{blocks}"))
         .arg(format!("-zmqpubrawtx=tcp://127.0.0.1:{transactions}"))
         .args(["-listen=0", "-connect=0", "-txindex", "-fallbackfee=0.00001", "-persistmempool=0"])
         .args(["-dbcache=4", "-par=1", "-printtoconsole=0"])
         .args(options);
     Process::start(command, &dir.join("output"))
+}
+
+/// User, salt, and a hash of the password: with `-rpcpassword` bitcoind would write no cookie.
+fn rpcauth(rpc: &Rpc) -> String {
+    const SALT: &str = "00";
+    let mut engine = HmacEngine::<sha256::Hash>::new(SALT.as_bytes());
+    engine.input(rpc.password().as_bytes());
+    format!("{}:{SALT}${}", rpc.user(), Hmac::from_engine(engine))
 }
 
 /// Waits until it answers, or has ended.
