@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
-const ROWS: [&str; 31] = [
+const ROWS: [&str; 29] = [
     "keysend",
     "keysend with records, odd and even",
     "keysend to a receiver that has it off",
@@ -36,8 +36,6 @@ const ROWS: [&str; 31] = [
     "LND killed mid-payment",
     "sponte restarted mid-payment",
     "sponte killed mid-payment",
-    "calls of bitcoind, beside sponte-chain",
-    "the README's way, on bitcoind",
 ];
 const WAYS: [(&str, &str); 4] = [
     ("ToLnd", "sponte → LND"),
