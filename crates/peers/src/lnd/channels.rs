@@ -20,12 +20,19 @@ impl Lnd {
 
     /// Waits until it is connected to a node.
     pub async fn connected(&self, id: NodeId) {
-        until(&format!("{} to have a peer", self.name), async || {
-            let peers = self.rest().get("/v1/peers").await.expect("peers are always answered");
-            let found = peers["peers"].as_array()?.iter().any(|peer| peer["pub_key"] == id.to_string());
-            found.then_some(())
-        })
-        .await;
+        until(&format!("{} to have a peer", self.name), async || self.has_peer(id).await.then_some(())).await;
+    }
+
+    /// Waits until it has noticed that a node is gone. A new connection would else be refused as a second one.
+    pub async fn disconnected(&self, id: NodeId) {
+        until(&format!("{} to miss a peer", self.name), async || (!self.has_peer(id).await).then_some(()))
+            .await;
+    }
+
+    async fn has_peer(&self, id: NodeId) -> bool {
+        let answer = self.rest().get("/v1/peers").await.expect("peers are always answered");
+        let peers = answer["peers"].as_array().map(Vec::as_slice).unwrap_or_default();
+        peers.iter().any(|peer| peer["pub_key"] == id.to_string())
     }
 
     /// A new address of its wallet.

@@ -2,7 +2,7 @@
 
 use crate::common::process::until;
 use crate::world::{Chain, Node, funded};
-use serde_json::Value;
+use serde_json::{Value, json};
 use sponte_peers::{Cell, Lnd, LndConfig, LndPay, Way};
 use sponte_proto::{Msat, NodeId, PaymentHash, Preimage, Records};
 use std::time::Duration;
@@ -23,11 +23,17 @@ impl Pair {
         let (chain, dir) = (Chain::start(), tempfile::tempdir().expect("a folder"));
         let (alice, lana) = (Node::start(&chain), chain.lnd(dir.path(), config));
         chain.fund(&alice, 0.02);
+        let tip = chain.call("getbestblockhash", json!([]));
+        chain.runtime.block_on(lana.reached(tip.as_str().expect("a hash")));
         let peer = format!("{}@{}", lana.id(), lana.address());
-        alice.ask(&["channel", "open", &peer, "1000000sat", "--push", "400000sat"]);
+        alice.ask(&["channel", "open", &peer, "1000000sat", "--push", "400000sat", "--announce"]);
         funded(&chain);
         let pair = Pair { chain, alice: Some(alice), lana, _dir: dir };
         pair.usable();
+        // LND pays by what it has heard.
+        until("LND's own channel in its graph", || {
+            pair.chain.runtime.block_on(pair.lana.knows(1)).then_some(())
+        });
         pair
     }
 
@@ -42,8 +48,10 @@ impl Pair {
 
     /// LND knows her old address only.
     fn kill_alice(&mut self) {
-        self.alice = self.alice.take().map(Node::kill_and_restart);
         let id: NodeId = self.alice().id.parse().expect("a node id");
+        let dir = self.alice.take().expect("she runs").kill();
+        self.chain.runtime.block_on(self.lana.disconnected(id));
+        self.alice = Some(Node::restart(dir));
         self.chain.runtime.block_on(self.lana.connect(id, &self.alice().address));
         self.usable();
     }
@@ -111,6 +119,8 @@ fn what_lnd_pays_is_got_once() {
         let preimage = Preimage::from_bytes([number; 32]);
         let ask = LndPay::keysend(to, amount, preimage.clone(), &Records::new());
         let hash = preimage.payment_hash();
+        // Or it shuns her for the one before.
+        pair.chain.runtime.block_on(pair.lana.forget_failures());
         begins(&pair, ask.final_delta(144), hash);
         if hold {
             until("a held payment", || held(pair.alice()));
@@ -152,7 +162,7 @@ fn begins(pair: &Pair, ask: LndPay, hash: PaymentHash) {
 
 fn held(node: &Node) -> Option<String> {
     let all = node.ask(&["held", "list"]);
-    all["payments"].as_array()?.first()?["id"].as_str().map(str::to_owned)
+    all["held"].as_array()?.first()?["id"].as_str().map(str::to_owned)
 }
 
 /// What she has got, each once and nothing else.

@@ -64,10 +64,14 @@ impl Node {
         Node { dir, process, id, address }
     }
 
-    /// `kill -9`, and a new start on the same folder.
-    pub fn kill_and_restart(self) -> Node {
-        let Node { dir, process, .. } = self;
-        process.kill();
+    /// `kill -9`: its folder is left.
+    pub fn kill(self) -> TempDir {
+        self.process.kill();
+        self.dir
+    }
+
+    /// A new start on the folder.
+    pub fn restart(dir: TempDir) -> Node {
         let (process, id, address) = serve(dir.path());
         Node { dir, process, id, address }
     }

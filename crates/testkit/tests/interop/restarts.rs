@@ -38,6 +38,7 @@ async fn what_lnd_holds_outlives_restarts_of_both() {
     let hash = row_of(&world.alice, id).await.hash.expect("a keysend has a hash");
     let preimage = world.lana.holds(hash).await.preimage;
     world.alice.stop().await;
+    world.lana.disconnected(world.alice.id()).await;
     // She learns it as soon as she is back.
     world.lana.settle(preimage.clone()).await;
     world.alice.run().await;
@@ -95,6 +96,9 @@ async fn what_sponte_holds_outlives_restarts_of_both() {
         row = held(&world.carol) => row,
     };
     world.carol.stop().await;
+    for lnd in [&world.lana, &world.lutz] {
+        lnd.disconnected(world.carol.id()).await;
+    }
     world.carol.run().await;
     for lnd in [&world.lana, &world.lutz] {
         lnd.connect(world.carol.id(), &listening(&world.carol).await).await;
