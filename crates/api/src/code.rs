@@ -123,6 +123,10 @@ codes! {
     SelfPayment = "self_payment", 400, 20;
     /// The invoice has expired: ask for a new one.
     Expired = "expired", 410, 20;
+    /// The issuer of the offer cannot be reached, or did not answer in time: try again later.
+    IssuerUnreachable = "issuer_unreachable", 503, 20;
+    /// The issuer of the offer gave no invoice, or a wrong one: the line says why.
+    IssuerRefused = "issuer_refused", 409, 20;
     /// The destination itself failed the payment: the line says what it refused, and with which code.
     RecipientRefused = "recipient_refused", none, 20;
     /// The last node before the destination could not reach it: it is probably offline.

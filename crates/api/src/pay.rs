@@ -57,17 +57,18 @@ impl PayRequest {
 }
 
 /// `POST /v1/pay-invoice` and `POST /v1/pay-invoice/quote`, as [`PayRequest`]: BOLT 11, to pay
-/// once; or with AMP's feature, to pay any number of times.
+/// once; or with AMP's feature, to pay any number of times; or an offer (BOLT 12), likewise. The issuer
+/// of an offer is asked for an invoice first, also for a quote, and no longer than a minute.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PayInvoiceRequest {
-    /// The invoice.
+    /// The invoice, or the offer.
     pub invoice: String,
-    /// How much, if the invoice does not say.
+    /// How much, if the invoice does not say; of an offer, no less than it asks for.
     #[serde(default, with = "json::msat_option", skip_serializing_if = "Option::is_none")]
     pub amount_msat: Option<Msat>,
     /// The idempotency key. Without it, of an invoice that is paid once, `bolt11:` and its hash: it
-    /// is not paid twice by mistake. Of an AMP invoice a fresh one is drawn, and a request whose
+    /// is not paid twice by mistake. Of an AMP invoice or an offer a fresh one is drawn, and a request whose
     /// answer was lost cannot be repeated safely.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
@@ -80,6 +81,12 @@ pub struct PayInvoiceRequest {
     /// Custom records.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub records: Vec<RecordInput>,
+    /// Of an offer that asks for it: how many.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quantity: Option<u32>,
+    /// Of an offer: what its issuer is told. Its payments carry neither message nor records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 impl PayInvoiceRequest {
@@ -171,6 +178,10 @@ pub struct QuotedRoute {
     pub fee_msat: Msat,
     /// The nodes that it passes, the destination last.
     pub hops: Vec<QuotedHop>,
+    /// Whether it goes on behind the last of them, where nobody sees it: what that node keeps is then all
+    /// that the rest costs.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub hidden: bool,
 }
 
 /// One hop of it.
@@ -189,7 +200,7 @@ pub struct QuotedHop {
     pub cltv_delta: u32,
 }
 
-/// `POST /v1/pay-invoice/read`: what an invoice says. Nobody is asked anything.
+/// `POST /v1/pay-invoice/read`: what an invoice or an offer says. Nobody is asked anything.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReadInvoiceRequest {
@@ -197,35 +208,39 @@ pub struct ReadInvoiceRequest {
     pub invoice: String,
 }
 
-/// What an invoice says.
+/// What an invoice or an offer says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Invoice {
-    /// `bolt11`, to pay once, or `amp-invoice`.
+    /// `bolt11`, to pay once, `amp-invoice`, or for an offer `bolt12`.
     pub kind: Kind,
-    /// Who is paid.
+    /// Who is paid; of an offer the key that its invoices are signed with.
     #[serde(with = "json::text")]
     pub destination: NodeId,
-    /// How much; the payer chooses if it is absent.
+    /// How much; of an offer at least, for one; the payer chooses if it is absent.
     #[serde(default, with = "json::msat_option", skip_serializing_if = "Option::is_none")]
     pub amount_msat: Option<Msat>,
     /// What it is paid with; that of an AMP invoice means nothing.
     #[serde(default, with = "json::text_option", skip_serializing_if = "Option::is_none")]
     pub hash: Option<PaymentHash>,
-    /// The key of its payment if none is given; absent of an AMP invoice.
+    /// The key of its payment if none is given; absent of an AMP invoice, and of an offer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
     /// What it is for: anybody's text, without what could confuse a terminal.
     pub description: String,
     /// Whether it may be paid in parts.
     pub in_parts: bool,
-    /// The blocks that it asks for at its end.
-    pub min_final_cltv: u16,
-    /// When it was made.
-    #[serde(with = "json::millis")]
-    pub created_at_ms: Timestamp,
-    /// Until when it can be paid.
-    #[serde(with = "json::millis")]
-    pub expires_at_ms: Timestamp,
+    /// Of an offer: whether a payer must say how many.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub asks_quantity: bool,
+    /// The blocks that an invoice asks for at its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_final_cltv: Option<u16>,
+    /// When an invoice was made.
+    #[serde(default, with = "json::millis_option", skip_serializing_if = "Option::is_none")]
+    pub created_at_ms: Option<Timestamp>,
+    /// Until when it can be paid; of an offer, if it ends.
+    #[serde(default, with = "json::millis_option", skip_serializing_if = "Option::is_none")]
+    pub expires_at_ms: Option<Timestamp>,
 }
 
 #[cfg(test)]
@@ -277,6 +292,8 @@ mod tests {
         let invoice = PayInvoiceRequest {
             amount_msat: Msat::new(9),
             limits: limits(),
+            quantity: Some(2),
+            note: Some("hi".into()),
             ..PayInvoiceRequest::new("lnbc1")
         };
         let json = serde_json::to_value(&invoice).expect("plain data");
@@ -332,6 +349,7 @@ mod tests {
             amount_msat: Msat::new(7).expect("small"),
             fee_msat: Msat::ZERO,
             hops: vec![hop],
+            hidden: true,
         };
         let quote = Quote {
             kind: Kind::Amp,
@@ -352,9 +370,10 @@ mod tests {
             key: Some("bolt11:01".into()),
             description: "soup".into(),
             in_parts: true,
-            min_final_cltv: 18,
-            created_at_ms: Timestamp::from_millis(1),
-            expires_at_ms: Timestamp::from_millis(2),
+            asks_quantity: false,
+            min_final_cltv: Some(18),
+            created_at_ms: Some(Timestamp::from_millis(1)),
+            expires_at_ms: Some(Timestamp::from_millis(2)),
         };
         let json = serde_json::to_value(&invoice).expect("plain data");
         assert_eq!((json["kind"].as_str(), json.get("amount_msat")), (Some("bolt11"), None));

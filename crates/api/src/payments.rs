@@ -126,6 +126,8 @@ words! {
         Ecdh = "ecdh",
         /// Not at all: the receiver of an invoice knows it.
         Bolt11 = "bolt11",
+        /// Not at all: the receiver knows it, who gave an invoice for its offer.
+        Bolt12 = "bolt12",
     }
 }
 
@@ -173,9 +175,15 @@ pub struct Payment {
     /// If it is an outgoing one: why it is of its kind, and what speaks against it, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// If it is an outgoing one: the invoice that it pays, if it pays one.
+    /// If it is an outgoing one: the invoice that it pays, or the offer, if it pays one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub invoice: Option<String>,
+    /// Of an offer: how many of what it offers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quantity: Option<u32>,
+    /// Of an offer: what its issuer was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
     /// How many attempts were made.
     pub attempt_count: u32,
     /// If it is an outgoing one: how often HTLCs left, and how often they may.
@@ -310,7 +318,8 @@ pub struct Part {
     pub fee_msat: Msat,
     /// Where it stands.
     pub state: State,
-    /// The nodes that an outgoing part passes, the destination last.
+    /// The nodes that an outgoing part passes, the destination last; of `bolt12` those up to where its way is
+    /// hidden.
     #[serde(with = "json::text_list")]
     pub route: Vec<NodeId>,
     /// What it is locked to.
@@ -367,6 +376,8 @@ mod tests {
             asked_kind: Some(Kind::Amp),
             reason: Some("asked for".into()),
             invoice: None,
+            quantity: None,
+            note: None,
             attempt_count: 1,
             tries: Some(1),
             max_attempts: Some(30),

@@ -6,16 +6,18 @@
 //! it. Nothing here waits for the disk.
 
 mod invoice;
+mod offer;
 mod receive;
 mod send;
 
 pub use invoice::ReadInvoice;
+pub use offer::{InvoiceRequest, OfferInvoice, Payable, Quantities, ReadOffer};
 pub use receive::{
     AmpInvoiceRequest, AmpShard, Claimable, Claimed, ClaimedPart, FailAs, Kinds, Purpose, ReceiveFailed,
 };
 pub use send::{
-    Destination, NoRoutes, Payload, Query, Route, RouteHint, RouteHop, RouteRequest, Routes, Send,
-    SendFailed, SessionKey,
+    BlindedWays, Destination, NoRoutes, Payload, Query, Route, RouteHint, RouteHop, RouteRequest, Routes,
+    Send, SendFailed, SessionKey, Tail,
 };
 
 use crate::commit::KvBatch;
@@ -260,8 +262,11 @@ pub enum Admin {
     Balance(Reply<WalletBalance>),
     /// Sign an AMP invoice; nothing is kept of it. Answers the invoice's text.
     AmpInvoice(AmpInvoiceRequest, Reply<String>),
-    /// Read an invoice that somebody gave: its text, whatever stands in it.
-    ReadInvoice(String, Reply<Box<ReadInvoice>>),
+    /// Read an invoice or an offer that somebody gave: its text, whatever stands in it.
+    ReadPayable(String, Reply<Payable>),
+    /// Ask the issuer of an offer for an invoice. [`RefusalKind::Unavailable`] if it cannot be asked, or
+    /// does not answer in time; [`RefusalKind::Conflict`] if it gives none, or a wrong one.
+    FetchInvoice(Box<InvoiceRequest>, Reply<Box<OfferInvoice>>),
 }
 
 /// A channel to open.

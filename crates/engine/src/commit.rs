@@ -10,7 +10,7 @@ pub use receive::{
     AmpInvoiceRow, AmpReceived, Counter, InvoiceState, PartClaim, Reason, Receipt, SettingRow, WaitingPart,
 };
 
-pub use send::{PaidInvoice, PartFailure, PartSent, Plan};
+pub use send::{Offered, PaidInvoice, PartFailure, PartSent, Plan};
 
 use sponte_proto::amp::SetId;
 use sponte_proto::{ChannelId, Msat, NodeId, PaymentHash, PaymentId, Preimage, Records, Timestamp};
@@ -187,6 +187,7 @@ words!(Kind {
     AmpInvoice = "amp-invoice",
     Ecdh = "ecdh",
     Bolt11 = "bolt11",
+    Bolt12 = "bolt12",
 });
 
 /// How a payment carries its preimage.
@@ -204,6 +205,9 @@ pub enum Kind {
     Ecdh,
     /// Nothing spontaneous: an invoice of the receiver's, paid once.
     Bolt11,
+    /// Nothing spontaneous: an invoice that the receiver gave for an offer of its own. The offer is paid any
+    /// number of times, each time by another invoice.
+    Bolt12,
 }
 
 /// A payment: the whole of what a caller asked for, or of what a sender gave.
@@ -305,7 +309,7 @@ pub struct PartRow {
     pub fee: Msat,
     /// Where it stands.
     pub state: State,
-    /// The nodes that an outgoing part passes, the destination last.
+    /// The nodes that an outgoing part passes, the destination last, or the one at which its tail begins.
     pub route: Vec<NodeId>,
     /// What it is known by and locked to.
     pub claim: PartClaim,

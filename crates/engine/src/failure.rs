@@ -5,6 +5,7 @@ use crate::backend::{Destination, NoRoutes};
 use crate::commit::{Failure, Kind, PartFailure, PaymentRow, Plan};
 use crate::incoming::Canceled;
 use sponte_proto::Msat;
+use sponte_proto::failure::FailureCode;
 
 fn failure(code: &str, message: String) -> Failure {
     Failure { code: code.into(), message }
@@ -57,8 +58,18 @@ pub(crate) fn refused(payment: &PaymentRow, kind: Kind, why: &PartFailure) -> Fa
         (Some(code), Some(hop)) => format!("{code}, hop {hop}"),
         _ => "no reason".into(),
     };
+    if why.code == Some(FailureCode::INVALID_ONION_BLINDING) {
+        let message = format!(
+            "{}, or a node on the hidden part of the way to it, refused {} ({said}): pay again with a new \
+             key, or ask its owner what is wrong",
+            destination(payment),
+            kind.as_str()
+        );
+        return failure("recipient_refused", message);
+    }
     let advice = match kind {
         Kind::Bolt11 | Kind::AmpInvoice => "ask its owner for a new invoice",
+        Kind::Bolt12 => "pay again with a new key, for which it gives a new invoice",
         Kind::Keysend => "ask its owner whether it accepts keysend",
         Kind::MppKeysend | Kind::Amp | Kind::Ecdh => "try another --kind, or ask its owner what it accepts",
     };
@@ -112,6 +123,7 @@ pub(crate) fn incomplete() -> Failure {
 pub(crate) fn why_kind(kind: Kind, plan: &Plan, refused: &[Kind], to: Destination) -> String {
     let why = match (refused.last(), plan.asked, kind) {
         (Some(refused), ..) => format!("the destination refused {}", refused.as_str()),
+        (None, _, Kind::Bolt12) => "the offer asks for it".into(),
         (None, _, Kind::Bolt11 | Kind::AmpInvoice) => "the invoice asks for it".into(),
         (None, Some(_), _) => "asked for".into(),
         (None, None, Kind::Amp) => "no single path carries the amount, and the destination takes AMP".into(),
@@ -124,7 +136,7 @@ pub(crate) fn why_kind(kind: Kind, plan: &Plan, refused: &[Kind], to: Destinatio
         Kind::Keysend => to.keysend,
         Kind::MppKeysend => to.keysend && to.mpp,
         Kind::Amp => to.amp,
-        Kind::AmpInvoice | Kind::Bolt11 | Kind::Ecdh => true,
+        Kind::AmpInvoice | Kind::Bolt11 | Kind::Bolt12 | Kind::Ecdh => true,
     };
     if says { why } else { format!("{why}; warning: the destination does not say that it takes it") }
 }
@@ -207,7 +219,6 @@ fn no_route(payment: &PaymentRow) -> Failure {
 mod tests {
     use super::*;
     use crate::commit::{Direction, Receipt, State};
-    use sponte_proto::failure::FailureCode;
     use sponte_proto::{NodeId, PaymentId, Records, Timestamp};
 
     fn payment() -> PaymentRow {
@@ -249,10 +260,21 @@ mod tests {
         ];
         let of = |known| move |why: &NoRoutes| of_no_routes(why, known, &payment());
         let why = PartFailure { hop: Some(2), code: Some(FailureCode::MPP_TIMEOUT), channel: None };
-        let kinds = [Kind::Keysend, Kind::MppKeysend, Kind::Amp, Kind::AmpInvoice, Kind::Ecdh, Kind::Bolt11];
+        let kinds = [
+            Kind::Keysend,
+            Kind::MppKeysend,
+            Kind::Amp,
+            Kind::AmpInvoice,
+            Kind::Ecdh,
+            Kind::Bolt11,
+            Kind::Bolt12,
+        ];
+        let hidden = PartFailure { code: Some(FailureCode::INVALID_ONION_BLINDING), ..why };
+        let all_hidden = [refused(&payment(), Kind::Bolt12, &hidden)];
         let others = [offline(&payment()), exhausted(), canceled(), no_invoice(), never_left(), incomplete()];
         let all = no_routes.iter().map(of(true)).chain(no_routes.iter().map(of(false)));
-        let all = all.chain(kinds.map(|kind| refused(&payment(), kind, &why))).chain(others);
+        let all =
+            all.chain(kinds.map(|kind| refused(&payment(), kind, &why))).chain(others).chain(all_hidden);
         for Failure { message, .. } in all {
             assert!(
                 message.contains(": ") && !message.contains('\n') && !message.contains("  "),

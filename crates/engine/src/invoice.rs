@@ -1,10 +1,10 @@
 //! What paying an invoice asks for.
 
-use crate::backend::{ReadInvoice, RouteHint};
-use crate::commit::PaidInvoice;
+use crate::backend::{OfferInvoice, Quantities, ReadInvoice, ReadOffer, RouteHint};
+use crate::commit::{Offered, PaidInvoice};
 use crate::output::PayError;
 use crate::request::{FINAL_CLTV, MAX_HINTS, PayRequest};
-use sponte_proto::{CltvExpiryDelta, Msat};
+use sponte_proto::{CltvExpiryDelta, Msat, Timestamp};
 
 /// Blocks on top of what an invoice asks for: some arrive while a payment is on its way.
 const PADDING: u16 = 3;
@@ -33,6 +33,33 @@ impl ReadInvoice {
     }
 }
 
+impl ReadOffer {
+    /// What is paid for so many of it.
+    ///
+    /// # Errors
+    /// [`PayError::NoAmount`] if neither names one, [`PayError::OfferAsksMore`] if the caller pays too
+    /// little; [`PayError::NoQuantity`] and [`PayError::BadQuantity`].
+    pub fn amount_to_pay(&self, asked: Option<Msat>, quantity: Option<u32>) -> Result<Msat, PayError> {
+        let items = match (self.quantities, quantity) {
+            (Quantities::One, None) => 1,
+            (Quantities::One, Some(_)) => return Err(PayError::BadQuantity(self.quantities)),
+            (_, None) => return Err(PayError::NoQuantity),
+            (Quantities::UpTo(most), Some(items)) if u64::from(items) > most => {
+                return Err(PayError::BadQuantity(self.quantities));
+            }
+            (_, Some(0)) => return Err(PayError::BadQuantity(self.quantities)),
+            (_, Some(items)) => items,
+        };
+        let Some(each) = self.amount else { return asked.ok_or(PayError::NoAmount) };
+        let least = each.to_msat().checked_mul(u64::from(items)).and_then(Msat::new);
+        let least = least.ok_or(PayError::BadQuantity(self.quantities))?;
+        match asked {
+            Some(asked) if asked < least => Err(PayError::OfferAsksMore(least)),
+            asked => Ok(asked.unwrap_or(least)),
+        }
+    }
+}
+
 impl PayRequest {
     /// Makes it the payment of an invoice: in as many parts as the invoice allows, with at least
     /// the final expiry that it asks for, and over its hints too. Destination and amount are the
@@ -49,7 +76,34 @@ impl PayRequest {
         let room = MAX_HINTS.saturating_sub(self.hints.len());
         self.hints.extend(invoice.hints.into_iter().filter(usable).take(room));
         let ReadInvoice { text, hash, payment_addr, metadata, expires_at, .. } = invoice;
-        self.invoice = Some((PaidInvoice { text, hash, payment_addr, metadata }, expires_at));
+        let payment_addr = Some(payment_addr);
+        let invoice = PaidInvoice { text, hash, payment_addr, metadata, offered: None };
+        self.invoice = Some((invoice, expires_at));
+        self
+    }
+
+    /// Makes it the payment of an offer, whose invoice is still to come. Destination and amount are
+    /// the caller's to set.
+    pub fn for_offer(mut self, offer: ReadOffer, quantity: Option<u32>, note: Option<String>) -> PayRequest {
+        let ReadOffer { text, expires_at, .. } = offer;
+        let offered = Some(Offered { invoice: vec![], quantity, note });
+        let invoice = PaidInvoice { text, hash: None, payment_addr: None, metadata: None, offered };
+        let end_of_time = Timestamp::from_millis(u64::MAX);
+        self.invoice = Some((invoice, expires_at.unwrap_or(end_of_time)));
+        self
+    }
+
+    /// The invoice of its offer has come.
+    pub fn with_offer_invoice(mut self, given: OfferInvoice) -> PayRequest {
+        let OfferInvoice { invoice, hash, expires_at, in_parts } = given;
+        if !in_parts {
+            self.max_parts = self.max_parts.min(1);
+        }
+        if let Some((paid, expiry)) = &mut self.invoice {
+            paid.hash = Some(hash);
+            paid.offered = paid.offered.take().map(|offered| Offered { invoice, ..offered });
+            *expiry = expires_at;
+        }
         self
     }
 }

@@ -1,10 +1,10 @@
 //! What an engine wants done.
 
-use crate::backend::{Command, Route};
+use crate::backend::{Command, Quantities, Route};
 use crate::commit::{ChangeSet, Failure, Kind, State};
 use crate::incoming::MAX_DESCRIPTION_BYTES;
 use crate::input::Ticket;
-use crate::request::{FINAL_CLTV, MAX_ATTEMPTS, MAX_HINTS, MAX_KEY_LENGTH, MAX_PARTS};
+use crate::request::{FINAL_CLTV, MAX_ATTEMPTS, MAX_HINTS, MAX_KEY_LENGTH, MAX_NOTE_BYTES, MAX_PARTS};
 use crate::request::{MAX_RECORDS_BYTES, MAX_TIMEOUT_MS};
 use sponte_proto::{Msat, PaymentId, Timestamp};
 
@@ -119,6 +119,24 @@ pub enum PayError {
     /// The invoice names another amount than the caller.
     #[error("the invoice asks for {0}: pay that, or leave the amount out")]
     OtherAmount(Msat),
+    /// The offer asks for more than the caller pays.
+    #[error("the offer asks for at least {0}: pay that or more, or leave the amount out")]
+    OfferAsksMore(Msat),
+    /// The offer is of several things, and the caller does not say how many.
+    #[error("the offer is for a number of items: say how many with --quantity")]
+    NoQuantity,
+    /// The offer is not made for so many.
+    #[error("the offer is not made for so many items: ask for {0}")]
+    BadQuantity(Quantities),
+    /// A blinded path's end takes no records.
+    #[error("payments of an offer carry no records and no message: leave them out, or use --note")]
+    OfferedRecords,
+    /// More than an issuer is told.
+    #[error("the note has more than {MAX_NOTE_BYTES} bytes: shorten it")]
+    LongNote,
+    /// The issuer of the offer has not been asked for an invoice.
+    #[error("the offer's issuer must be asked for an invoice first: ask it, then pay that")]
+    InvoiceAwaited,
     /// The invoice is being paid, or is paid.
     #[error("payment {0} pays this invoice already: see `sponte payments show {0}`")]
     InvoicePaid(PaymentId),

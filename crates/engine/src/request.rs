@@ -25,6 +25,8 @@ pub const MAX_RECORDS_BYTES: usize = 1_300;
 /// The lowest final expiry that every known receiver of spontaneous payments takes (facts/keysend.md:
 /// LDK refuses what is nearer than 42 blocks), and the highest that leaves routes their own.
 pub const FINAL_CLTV: std::ops::RangeInclusive<u16> = 42..=800;
+/// The longest note to the issuer of an offer, bytes.
+pub const MAX_NOTE_BYTES: usize = 512;
 /// More ways to a destination, or hops in one, are not looked at.
 pub const MAX_HINTS: usize = 20;
 
@@ -61,7 +63,8 @@ pub struct PayRequest {
     pub hints: Vec<Vec<RouteHint>>,
     /// Custom records.
     pub records: Records,
-    /// The invoice that is paid, and until when it can be. An AMP invoice has no hash.
+    /// The invoice that is paid, and until when it can be. An AMP invoice has no hash, nor has an
+    /// offer's before it has come.
     pub invoice: Option<(PaidInvoice, Timestamp)>,
 }
 
@@ -99,7 +102,10 @@ impl PayRequest {
             && row.max_fee == self.fee_limit()
             && row.records == self.records
             && row.plan.asked == self.asked()
-            && row.plan.invoice.as_deref() == self.invoice.as_ref().map(|(invoice, _)| invoice)
+            && match (row.plan.invoice.as_deref(), &self.invoice) {
+                (Some(known), Some((invoice, _))) => invoice.is_same(known),
+                (known, invoice) => known.is_none() && invoice.is_none(),
+            }
     }
 
     /// The hash of the invoice that is paid, if it has one.
@@ -110,6 +116,7 @@ impl PayRequest {
     /// The kind that the caller wants.
     fn asked(&self) -> Option<Kind> {
         match &self.invoice {
+            Some((PaidInvoice { offered: Some(_), .. }, _)) => Some(Kind::Bolt12),
             Some((PaidInvoice { hash: None, .. }, _)) => Some(Kind::AmpInvoice),
             Some((PaidInvoice { hash: Some(_), .. }, _)) => Some(Kind::Bolt11),
             None => self.kind,
@@ -152,8 +159,17 @@ impl PayRequest {
     }
 
     fn check_kind(&self) -> Result<(), PayError> {
-        if matches!(self.kind, Some(Kind::AmpInvoice | Kind::Bolt11)) {
+        if matches!(self.kind, Some(Kind::AmpInvoice | Kind::Bolt11 | Kind::Bolt12)) {
             return Err(PayError::NoInvoice);
+        }
+        // BOLT 4, `payload`: a blinded final hop takes nothing else beside its own data.
+        if self.asked() == Some(Kind::Bolt12) && !self.records.is_empty() {
+            return Err(PayError::OfferedRecords);
+        }
+        let offered = self.invoice.as_ref().and_then(|(invoice, _)| invoice.offered.as_ref());
+        let note = offered.and_then(|offered| offered.note.as_ref());
+        if note.is_some_and(|note| note.len() > MAX_NOTE_BYTES) {
+            return Err(PayError::LongNote);
         }
         if self.records.value(ECDH_RECORD.to_u64()).is_some() {
             return Err(PayError::ReservedRecord);
@@ -161,10 +177,17 @@ impl PayRequest {
         Ok(())
     }
 
+    /// The invoice of its offer is still to be asked for.
+    pub fn awaits_invoice(&self) -> bool {
+        let offered = self.invoice.as_ref().and_then(|(invoice, _)| invoice.offered.as_ref());
+        offered.is_some_and(|offered| offered.invoice.is_empty())
+    }
+
     /// What only a new payment is asked.
     pub(crate) fn check_time(&self, now: Timestamp) -> Result<(), PayError> {
         match &self.invoice {
             Some((_, expires_at)) if now >= *expires_at => Err(PayError::Expired),
+            _ if self.awaits_invoice() => Err(PayError::InvoiceAwaited),
             _ => Ok(()),
         }
     }
@@ -243,8 +266,9 @@ mod tests {
     }
 
     fn invoice() -> (PaidInvoice, Timestamp) {
-        let payment_addr = PaymentSecret::from_bytes([5; 32]);
-        let invoice = PaidInvoice { text: "lnbcrt1".into(), hash: None, payment_addr, metadata: None };
+        let payment_addr = Some(PaymentSecret::from_bytes([5; 32]));
+        let text = "lnbcrt1".into();
+        let invoice = PaidInvoice { text, hash: None, payment_addr, metadata: None, offered: None };
         (invoice, Timestamp::from_millis(10))
     }
 

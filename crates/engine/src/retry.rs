@@ -15,6 +15,9 @@ const LONGEST_DELAY_MS: u64 = 30_000;
 pub(crate) enum Outcome {
     /// The destination does not take it, and would not take it again.
     Refused,
+    /// The node at which a blinded path begins says that something behind it failed, perhaps the
+    /// destination itself.
+    Hidden,
     /// The destination waited in vain for the rest of the set.
     Incomplete,
     /// Another way may pass at once: the failure tells what to avoid.
@@ -51,6 +54,7 @@ pub(crate) fn outcome(why: &PartFailure, hops: u32) -> Outcome {
 fn of_destination(code: FailureCode) -> Outcome {
     match code {
         FailureCode::MPP_TIMEOUT => Outcome::Incomplete,
+        FailureCode::INVALID_ONION_BLINDING => Outcome::Hidden,
         // Somebody on the way gave it less, or later, than our onion says.
         FailureCode::FINAL_INCORRECT_CLTV_EXPIRY | FailureCode::FINAL_INCORRECT_HTLC_AMOUNT => Outcome::Again,
         FailureCode::TEMPORARY_NODE_FAILURE | FailureCode::TEMPORARY_CHANNEL_FAILURE => Outcome::Pause,

@@ -88,6 +88,7 @@ pub(crate) fn kind(kind: Kind) -> commit::Kind {
         Kind::AmpInvoice => commit::Kind::AmpInvoice,
         Kind::Ecdh => commit::Kind::Ecdh,
         Kind::Bolt11 => commit::Kind::Bolt11,
+        Kind::Bolt12 => commit::Kind::Bolt12,
     }
 }
 

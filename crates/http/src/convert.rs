@@ -1,7 +1,9 @@
 //! Rows of the ledger and answers of the backend as types of the API.
 
 use sponte_api as api;
-use sponte_engine::backend::{Channel, ChannelState, NodeInfo, Peer, ReadInvoice, Route, WalletBalance};
+use sponte_engine::backend::{
+    Channel, ChannelState, NodeInfo, Payable, Peer, Quantities, ReadInvoice, ReadOffer, Route, WalletBalance,
+};
 use sponte_engine::commit::{AttemptRow, Direction, Failure, Kind, PartRow, PaymentRow, State};
 use sponte_node::{Quoted, Verdict};
 use sponte_proto::{BlockHeight, CltvExpiry, Msat, hex};
@@ -10,6 +12,7 @@ use sponte_store::{AccountBalance, StoredEvent};
 /// A payment. Its preimage is a secret until it is settled.
 pub(crate) fn payment(row: &PaymentRow) -> api::Payment {
     let outgoing = row.direction == Direction::Out;
+    let offered = row.plan.invoice.as_ref().and_then(|invoice| invoice.offered.as_ref());
     let preimage = row.preimage.as_ref().filter(|_| row.state == State::Settled);
     api::Payment {
         id: row.id,
@@ -28,6 +31,8 @@ pub(crate) fn payment(row: &PaymentRow) -> api::Payment {
         asked_kind: row.plan.asked.map(kind),
         reason: Some(row.plan.reason.clone()).filter(|reason| !reason.is_empty()),
         invoice: row.plan.invoice.as_ref().map(|invoice| invoice.text.clone()),
+        quantity: offered.and_then(|offered| offered.quantity),
+        note: offered.and_then(|offered| offered.note.clone()),
         attempt_count: row.attempts,
         tries: outgoing.then_some(row.plan.tries),
         max_attempts: outgoing.then_some(row.max_attempts),
@@ -140,6 +145,7 @@ fn kind(kind: Kind) -> api::Kind {
         Kind::AmpInvoice => api::Kind::AmpInvoice,
         Kind::Ecdh => api::Kind::Ecdh,
         Kind::Bolt11 => api::Kind::Bolt11,
+        Kind::Bolt12 => api::Kind::Bolt12,
     }
 }
 
@@ -162,7 +168,7 @@ fn quoted_route(route: &Route) -> api::QuotedRoute {
     let hops = route.hops.iter().enumerate().map(|(number, hop)| api::QuotedHop {
         node: hop.node,
         short_channel_id: hop.channel,
-        fee_msat: if number == last { Msat::ZERO } else { hop.keeps },
+        fee_msat: if number == last && route.tail.is_none() { Msat::ZERO } else { hop.keeps },
         cltv_delta: hop.cltv_delta,
     });
     api::QuotedRoute {
@@ -170,23 +176,51 @@ fn quoted_route(route: &Route) -> api::QuotedRoute {
         amount_msat: route.amount(),
         fee_msat: route.fee(),
         hops: hops.collect(),
+        hidden: route.tail.is_some(),
     }
 }
 
-/// What an invoice says.
-pub(crate) fn invoice(invoice: ReadInvoice) -> api::Invoice {
-    let harmless = |c: char| if c.is_control() { ' ' } else { c };
+/// What an invoice or an offer says.
+pub(crate) fn payable(payable: Payable) -> api::Invoice {
+    match payable {
+        Payable::Invoice(read) => invoice(*read),
+        Payable::Offer(read) => offer(*read),
+    }
+}
+
+fn harmless(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+fn offer(offer: ReadOffer) -> api::Invoice {
+    api::Invoice {
+        kind: api::Kind::Bolt12,
+        destination: offer.issuer,
+        amount_msat: offer.amount,
+        hash: None,
+        key: None,
+        description: harmless(&offer.description),
+        in_parts: true,
+        asks_quantity: offer.quantities != Quantities::One,
+        min_final_cltv: None,
+        created_at_ms: None,
+        expires_at_ms: offer.expires_at,
+    }
+}
+
+fn invoice(invoice: ReadInvoice) -> api::Invoice {
     api::Invoice {
         kind: if invoice.hash.is_some() { api::Kind::Bolt11 } else { api::Kind::AmpInvoice },
         destination: invoice.destination,
         amount_msat: invoice.amount,
         hash: invoice.hash,
         key: invoice.key(),
-        description: invoice.description.chars().map(harmless).collect(),
+        description: harmless(&invoice.description),
         in_parts: invoice.in_parts,
-        min_final_cltv: invoice.min_final_cltv.to_u16(),
-        created_at_ms: invoice.created_at,
-        expires_at_ms: invoice.expires_at,
+        asks_quantity: false,
+        min_final_cltv: Some(invoice.min_final_cltv.to_u16()),
+        created_at_ms: Some(invoice.created_at),
+        expires_at_ms: Some(invoice.expires_at),
     }
 }
 

@@ -69,6 +69,12 @@ impl From<PayError> for ApiError {
                 Refused::Ended(_) => Code::Conflict,
                 _ => Code::InvalidRequest,
             },
+            PayError::NoInvoice(AdminError::Refused(refusal)) => match refusal.kind {
+                RefusalKind::Invalid => Code::InvalidRequest,
+                RefusalKind::NotFound | RefusalKind::Unavailable => Code::IssuerUnreachable,
+                RefusalKind::Conflict => Code::IssuerRefused,
+            },
+            PayError::NoInvoice(error) => return error.clone().into(),
             PayError::Busy | PayError::Stopped => Code::Busy,
             _ => return ApiError::internal(error),
         };

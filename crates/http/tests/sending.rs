@@ -173,6 +173,88 @@ async fn an_amp_invoice_is_paid_any_number_of_times() {
 }
 
 #[tokio::test]
+async fn an_offer_is_paid_any_number_of_times() {
+    let served = Served::start().await;
+    let client = served.client();
+    let request = PayInvoiceRequest { note: Some("from bob".into()), ..PayInvoiceRequest::new("lno-03") };
+    let one = client.pay_invoice(&request, LONG).await.expect("paid").payment;
+    let two = client.pay_invoice(&request, LONG).await.expect("paid").payment;
+    assert_eq!((one.state, two.state, one.kind), (State::Settled, State::Settled, Kind::Bolt12));
+    assert!(one.id != two.id && one.hash != two.hash, "each by an invoice of its own");
+    assert_eq!((one.amount_msat, one.destination), (sat(60), Some(friend())));
+    assert_eq!((one.invoice.as_deref(), one.note.as_deref()), (Some("lno-03"), Some("from bob")));
+    assert_eq!(one.reason.as_deref(), Some("the offer asks for it"));
+    let more = PayInvoiceRequest { amount_msat: Some(sat(61)), ..request.clone() };
+    assert_eq!(client.pay_invoice(&more, LONG).await.expect("paid").payment.amount_msat, sat(61));
+
+    let keyed = PayInvoiceRequest { key: Some("soup".into()), ..request };
+    let one = client.pay_invoice(&keyed, LONG).await.expect("paid");
+    assert_eq!(client.pay_invoice(&keyed, LONG).await.expect("found"), one);
+    let changes: [fn(&mut PayInvoiceRequest); 3] = [
+        |request| request.note = Some("from carol".into()),
+        |request| request.amount_msat = Some(sat(61)),
+        |request| request.invoice = "lnoany-03".into(),
+    ];
+    for change in changes {
+        let mut other = PayInvoiceRequest { amount_msat: Some(sat(60)), ..keyed.clone() };
+        change(&mut other);
+        assert_eq!(refused(client.pay_invoice(&other, LONG).await).0, Code::KeyReused, "{other:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_offer_of_several_things_is_paid_by_their_number() {
+    let served = Served::start().await;
+    let client = served.client();
+    let with = |quantity| PayInvoiceRequest { quantity, ..PayInvoiceRequest::new("lnomany-03") };
+    let two = client.pay_invoice(&with(Some(2)), LONG).await.expect("paid").payment;
+    assert_eq!((two.amount_msat, two.quantity), (sat(120), Some(2)));
+    for (quantity, said) in [(None, "--quantity"), (Some(0), "1 to 3"), (Some(4), "1 to 3")] {
+        let (code, message) = refused(client.pay_invoice(&with(quantity), LONG).await);
+        assert!(code == Code::InvalidRequest && message.contains(said), "{message}");
+    }
+    let read = client.read_invoice("lnomany-03").await.expect("read");
+    assert_eq!((read.kind, read.asks_quantity, read.key), (Kind::Bolt12, true, None));
+    assert_eq!((read.description.as_str(), read.expires_at_ms), ("a soup", None));
+}
+
+#[tokio::test]
+async fn an_offer_that_cannot_be_paid_is_refused() {
+    let served = Served::start().await;
+    let client = served.client();
+    let new =
+        |text| PayInvoiceRequest { key: Some(format!("key of {text}")), ..PayInvoiceRequest::new(text) };
+    let message = PayInvoiceRequest { message: Some("hi".into()), ..new("lno-03") };
+    let long = PayInvoiceRequest { note: Some("n".repeat(513)), ..new("lno-03") };
+    let less = PayInvoiceRequest { amount_msat: Some(sat(59)), ..new("lno-03") };
+    let counted = PayInvoiceRequest { quantity: Some(1), ..new("lno-03") };
+    for (request, code, said) in [
+        (new("lnoold-03"), Code::Expired, "expired"),
+        (new("lnoany-03"), Code::InvalidRequest, "names no amount"),
+        (new("lno-02"), Code::SelfPayment, "this node"),
+        (new("lnosilent-03"), Code::IssuerUnreachable, "did not answer"),
+        (new("lnorude-03"), Code::IssuerRefused, "gives no invoice"),
+        (message, Code::InvalidRequest, "--note"),
+        (long, Code::InvalidRequest, "shorten it"),
+        (less, Code::InvalidRequest, "at least 60sat"),
+        (counted, Code::InvalidRequest, "without --quantity"),
+        (
+            PayInvoiceRequest { note: Some("hi".into()), ..new("once-03") },
+            Code::InvalidRequest,
+            "only an offer",
+        ),
+    ] {
+        let (refused_as, message) = refused(client.pay_invoice(&request, LONG).await);
+        assert!(refused_as == code && message.contains(said), "{refused_as}: {message}");
+        assert_eq!(refused(client.quote_invoice(&request).await), (refused_as, message));
+    }
+    let page = client.payments(&PaymentsQuery::default()).await.expect("answered");
+    assert!(page.payments.is_empty(), "nothing was written");
+    let quote = client.quote_invoice(&new("lno-03")).await.expect("a route");
+    assert_eq!((quote.kind, quote.amount_msat), (Kind::Bolt12, sat(60)));
+}
+
+#[tokio::test]
 async fn an_invoice_is_quoted_and_read() {
     let served = Served::start().await;
     let client = served.client();

@@ -79,7 +79,9 @@ fn of_node(hop: usize, code: FailureCode, channels: &[ShortChannelId]) -> PartFa
         None => leading.filter(|_| {
             let altered =
                 [FailureCode::FINAL_INCORRECT_CLTV_EXPIRY, FailureCode::FINAL_INCORRECT_HTLC_AMOUNT];
-            code.is_bad_onion() || code.is_node() || code.is_update() || altered.contains(&code)
+            // What lies behind a blinded path's first node says nothing of the way to it.
+            let bad_onion = code.is_bad_onion() && code != FailureCode::INVALID_ONION_BLINDING;
+            bad_onion || code.is_node() || code.is_update() || altered.contains(&code)
         }),
     };
     PartFailure { hop: Some(hop as u32 + 1), code: Some(code), channel }

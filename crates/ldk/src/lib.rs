@@ -35,6 +35,7 @@ mod incoming;
 mod interpreter;
 mod links;
 mod log;
+mod offers;
 mod onion_fields;
 mod opening;
 mod payments;
@@ -63,11 +64,14 @@ use crate::entropy::Entropy;
 use crate::gossip::Gossip;
 use crate::handler::Handler;
 use crate::log::Log;
+use crate::offers::{Asks, Limited};
 use crate::opening::Opening;
 use crate::peers::PeerBook;
 use crate::persist::{Completion, Persister};
 use crate::recovery::Recovery;
-use crate::types::{Bumper, ChainMonitor, ChannelManager, Graph, PathFinder, PeerManager, Scorer, Sweeper};
+use crate::types::{
+    Bumper, ChainMonitor, ChannelManager, Graph, Messenger, PathFinder, PeerManager, Scorer, Sweeper,
+};
 use crate::wallet::Wallet;
 use bitcoin::secp256k1::PublicKey;
 use lightning::sign::KeysManager;
@@ -91,6 +95,7 @@ pub(crate) struct Parts {
     pub monitor: Arc<ChainMonitor>,
     pub handler: Arc<Handler<ChannelManager>>,
     pub gossip: Arc<Gossip>,
+    pub messages: Arc<Limited<Messenger>>,
     pub peers: Arc<PeerManager>,
     pub graph: Arc<Graph>,
     pub scorer: Arc<RwLock<Scorer>>,
@@ -128,6 +133,8 @@ pub struct Ldk {
     pub(crate) status: Arc<ChainStatus>,
     pub(crate) peers: PeerBook,
     pub(crate) recovery: Recovery,
+    /// Questions to issuers of offers.
+    pub(crate) asks: Asks,
     /// HTLCs to us that LDK has shown and that are neither claimed nor failed.
     pub(crate) waiting: incoming::Waiting,
     /// Hashes that the engine has claimed, until LDK says that it has.

@@ -23,6 +23,9 @@ use sponte_proto::{Msat, RecordType, Records, keysend, write_bigsize};
 /// read what it should, which the self-test would have said.
 pub(crate) fn onion_fields(payload: &Payload, amount: Msat) -> Option<RecipientOnionFields> {
     let mut fields = with_records(&records(payload), amount)?;
+    if let Some(total) = payload.total {
+        fields.total_mpp_amount_msat = total.to_msat();
+    }
     if let Some(data) = &payload.payment_data {
         fields.payment_secret = Some(PaymentSecret(*data.payment_secret().as_bytes()));
         fields.total_mpp_amount_msat = data.total().to_msat();

@@ -33,7 +33,7 @@ type Ended = (PublicKey, task::Id, Result<(), ConnectError>);
 
 /// Why there is no connection, in one line.
 #[derive(Debug)]
-enum ConnectError {
+pub(crate) enum ConnectError {
     /// Nobody answers there.
     Silent(String),
     /// Somebody answers and hangs up.
@@ -59,7 +59,14 @@ struct Known {
 }
 
 /// A connection of ours, which ends with this.
-struct Dial(AbortHandle);
+pub(crate) struct Dial(AbortHandle);
+
+impl Dial {
+    /// The task that makes and keeps it.
+    pub(crate) fn of<T>(task: &task::JoinHandle<T>) -> Dial {
+        Dial(task.abort_handle())
+    }
+}
 
 impl Drop for Dial {
     fn drop(&mut self) {
@@ -245,7 +252,7 @@ impl Ldk {
             wake();
         });
         if let Some(known) = self.peers.known.get_mut(&id) {
-            known.dial = Some(Dial(dial.abort_handle()));
+            known.dial = Some(Dial::of(&dial));
         }
     }
 
@@ -282,7 +289,7 @@ impl Ldk {
 }
 
 /// Connects, and reports when the connection is lost. `Ok` means that it was there.
-async fn connect_once(
+pub(crate) async fn connect_once(
     peers: std::sync::Arc<crate::types::PeerManager>,
     id: PublicKey,
     address: &str,

@@ -3,13 +3,14 @@
 
 use crate::Ldk;
 use crate::convert::node_id;
+use crate::offers::{is_offer, read_offer};
 use bitcoin::Network;
 use lightning::bolt11_invoice::{
     Bolt11ParseError, Currency, DEFAULT_EXPIRY_TIME, DEFAULT_MIN_FINAL_CLTV_EXPIRY_DELTA, RawBolt11Invoice,
     SignedRawBolt11Invoice, TaggedField,
 };
 use lightning::routing::router::{RouteHint as LdkHint, RouteHintHop};
-use sponte_engine::backend::{ReadInvoice, Refusal, RefusalKind, RouteHint};
+use sponte_engine::backend::{Payable, ReadInvoice, Refusal, RefusalKind, RouteHint};
 use sponte_proto::amp::{AMP_REQUIRED, is_amp_invoice};
 use sponte_proto::mpp::{BASIC_MPP_REQUIRED, PAYMENT_SECRET_REQUIRED};
 use sponte_proto::{
@@ -30,13 +31,17 @@ const UNDERSTOOD: [u16; 5] = [
 ];
 
 impl Ldk {
-    /// Reads an invoice that somebody gave.
-    pub(crate) fn read_invoice(&self, text: &str) -> Result<Box<ReadInvoice>, Refusal> {
-        read(text, self.config.network).map(Box::new)
+    /// Reads an invoice or an offer that somebody gave.
+    pub(crate) fn read_payable(&self, text: &str) -> Result<Payable, Refusal> {
+        let network = self.config.network;
+        match bare(text) {
+            text if is_offer(text) => Ok(Payable::Offer(Box::new(read_offer(text, network)?.0))),
+            text => Ok(Payable::Invoice(Box::new(read(text, network)?))),
+        }
     }
 }
 
-fn refuse(message: impl Into<String>) -> Refusal {
+pub(crate) fn refuse(message: impl Into<String>) -> Refusal {
     Refusal::new(RefusalKind::Invalid, message)
 }
 
@@ -87,8 +92,10 @@ fn bare(text: &str) -> &str {
 
 fn parse(text: &str) -> Result<SignedRawBolt11Invoice, Refusal> {
     let starts = |prefix: &str| text.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
-    if starts("lno1") || starts("lni1") || starts("lnr1") {
-        return Err(refuse("this is BOLT 12, which this node does not pay yet: ask for a BOLT 11 invoice"));
+    if starts("lni1") || starts("lnr1") {
+        return Err(refuse(
+            "this is an invoice or a request of BOLT 12 by itself: ask for the offer that it is about, `lno1...`",
+        ));
     }
     text.parse().map_err(|error: Bolt11ParseError| {
         refuse(format!("this is no invoice ({error}): copy all of it, from `ln` to the end"))
@@ -190,7 +197,7 @@ fn hint(route: &LdkHint) -> Option<Vec<RouteHint>> {
     route.0.iter().map(hop).collect()
 }
 
-fn seconds(seconds: u64) -> Timestamp {
+pub(crate) fn seconds(seconds: u64) -> Timestamp {
     Timestamp::from_millis(seconds.saturating_mul(1_000))
 }
 

@@ -1,5 +1,6 @@
 //! Routes for the engine: LDK's path finding, and what it finds told in the engine's words.
 
+mod blinded;
 mod none;
 mod params;
 mod path_length;
@@ -7,6 +8,7 @@ mod path_length;
 use crate::Ldk;
 use crate::convert::{channel_id, msat, node_id, public_key};
 use bitcoin::secp256k1::PublicKey;
+use blinded::Tails;
 use lightning::ln::channel_state::ChannelDetails;
 use lightning::routing::gossip;
 use lightning::routing::router::{self, Path, RouteParameters, Router as _};
@@ -26,21 +28,31 @@ impl Ldk {
     }
 
     fn find_routes(&self, request: &RouteRequest) -> Result<Vec<Route>, NoRoutes> {
-        let destination = public_key(&request.destination).ok_or(NoRoutes::BadDestination)?;
-        if destination == self.node.id {
-            return Err(NoRoutes::SelfPayment);
-        }
-        self.spendable(request)?;
-        let params = route_parameters(request, destination).ok_or(NoRoutes::RecordsTooLarge)?;
+        let (params, tails) = self.parameters(request)?;
         let channels = self.node.manager.list_usable_channels();
         let route = self.find(&params, &channels).or_else(|| self.find_uneven(&params, &channels));
         let route = match route {
             Some(route) => route,
             None => self.look_why(request, params, &channels)?,
         };
-        let routes = route.paths.iter().map(|path| route_of(path, &channels));
+        let routes = route.paths.iter().map(|path| route_of(path, &channels, tails.as_ref()));
         // A route begins with a channel that was offered.
         routes.collect::<Option<_>>().ok_or(NoRoutes::NoRoute)
+    }
+
+    /// What LDK's router is asked, unless it need not be.
+    fn parameters(&self, request: &RouteRequest) -> Result<(RouteParameters, Option<Tails>), NoRoutes> {
+        let destination = public_key(&request.destination).ok_or(NoRoutes::BadDestination)?;
+        if destination == self.node.id {
+            return Err(NoRoutes::SelfPayment);
+        }
+        self.spendable(request)?;
+        if let Some(ways) = &request.blinded {
+            let (params, tails) = self.blinded_parameters(request, ways).ok_or(NoRoutes::NoRoute)?;
+            return Ok((params, Some(tails)));
+        }
+        let params = route_parameters(request, destination).ok_or(NoRoutes::RecordsTooLarge)?;
+        Ok((params, None))
     }
 
     /// What LDK's router prefers.
@@ -64,6 +76,9 @@ impl Ldk {
 
     /// What is known of who is paid: its announcement, else its greeting if it is connected.
     fn destination(&self, request: &RouteRequest) -> Destination {
+        if request.blinded.is_some() {
+            return Destination { known: true, mpp: true, ..Destination::default() };
+        }
         let Some(key) = public_key(&request.destination) else { return Destination::default() };
         // Peers first: whoever reads a peer's messages holds the peers, and then wants the graph.
         let peer = self.node.peers.peer_by_node_id(&key);
@@ -91,7 +106,7 @@ impl Ldk {
     }
 }
 
-fn route_of(path: &Path, channels: &[ChannelDetails]) -> Option<Route> {
+fn route_of(path: &Path, channels: &[ChannelDetails], tails: Option<&Tails>) -> Option<Route> {
     let channel = first_channel(path, channels)?;
     let hop = |hop: &router::RouteHop| RouteHop {
         node: node_id(&hop.pubkey),
@@ -100,7 +115,11 @@ fn route_of(path: &Path, channels: &[ChannelDetails]) -> Option<Route> {
         cltv_delta: hop.cltv_expiry_delta,
         announced: hop.maybe_announced_channel,
     };
-    Some(Route { channel: channel_id(channel.channel_id), hops: path.hops.iter().map(hop).collect() })
+    let tail = match &path.blinded_tail {
+        Some(tail) => Some(tails?.tail(tail)?),
+        None => None,
+    };
+    Some(Route { channel: channel_id(channel.channel_id), hops: path.hops.iter().map(hop).collect(), tail })
 }
 
 fn first_channel<'a>(path: &Path, channels: &'a [ChannelDetails]) -> Option<&'a ChannelDetails> {

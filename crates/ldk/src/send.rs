@@ -6,9 +6,10 @@ use crate::onion_fields::onion_fields;
 use crate::sent::SentHtlc;
 use lightning::ln::channelmanager::{PaymentId, RecentPaymentDetails};
 use lightning::ln::outbound_payment::{RecipientOnionFields, RetryableSendFailure};
-use lightning::routing::router::{self, Path, PaymentParameters, RouteParameters};
+use lightning::routing::router::{self, BlindedTail, Path, PaymentParameters, RouteParameters};
 use lightning::types::features::{ChannelFeatures, NodeFeatures};
 use lightning::types::payment::PaymentHash;
+use lightning::util::ser::Readable as _;
 use sponte_engine::backend::{BackendEvent, Route, RouteHop, Send, SendFailed};
 use sponte_engine::commit::PartFailure;
 use std::collections::HashSet;
@@ -93,7 +94,8 @@ fn path_of(route: &Route) -> Option<Path> {
         })
     };
     let hops: Vec<_> = route.hops.iter().map(hop).collect::<Option<_>>()?;
-    (!hops.is_empty()).then_some(Path { hops, blinded_tail: None })
+    let tail = route.tail.as_ref().map(|tail| BlindedTail::read(&mut &tail.path[..]));
+    (!hops.is_empty()).then_some(Path { hops, blinded_tail: tail.transpose().ok()? })
 }
 
 /// Parameters that refuse nothing: without any LDK has a fee limit of its own. `None` if the payload

@@ -17,6 +17,7 @@ use crate::htlcs::Htlcs;
 use crate::interpreter::Interpreter;
 use crate::links;
 use crate::log::Log;
+use crate::offers::{Answers, Asks, Limited};
 use crate::peers::PeerBook;
 use crate::persist::{MONITOR, Persister, STATE, SWEEPER, SweeperStore, UPDATE};
 use crate::recovery::Recovery;
@@ -25,8 +26,8 @@ use crate::sent::SentHtlcs;
 use crate::step::MANAGER;
 use crate::ticks::{GRAPH, SCORER, Ticks};
 use crate::types::{
-    ChainMonitor, ChannelManager, ChannelMonitor, Graph, MessageRouter, NetworkSync, PathFinder, PeerManager,
-    Scorer, Sweeper,
+    ChainMonitor, ChannelManager, ChannelMonitor, Graph, MessageRouter, Messenger, NetworkSync, PathFinder,
+    PeerManager, Scorer, Sweeper,
 };
 use crate::wallet::{self, Wallet};
 use crate::{Config, Later, Ldk, Parts, Wake};
@@ -191,7 +192,8 @@ impl Ldk {
         bench.load_monitors(monitors)?;
         bench.free_lost_fundings(&fundings);
         let interpreter = Interpreter::new(seed.node_secret(), bench.keys.clone(), htlcs, sent);
-        let (node, chain_source, config) = bench.parts(manager, sweeper, interpreter);
+        let answers = Arc::new(Answers::new(waker.clone()));
+        let (node, chain_source, config) = bench.parts(manager, sweeper, interpreter, answers.clone());
         Ok(Ldk {
             events: vec![],
             later: Later::default(),
@@ -199,6 +201,7 @@ impl Ldk {
             status: chain_source.status(),
             recovery,
             peers,
+            asks: Asks::new(answers),
             waiting: BTreeMap::new(),
             claims: HashSet::new(),
             opens: BTreeMap::new(),
@@ -424,7 +427,7 @@ impl Bench {
         tip: &BlockLocator,
     ) -> Result<Arc<ChannelManager>, StartError> {
         let (broadcaster, fees) = (self.chain.broadcaster(), self.chain.fees());
-        let messages = Arc::new(MessageRouter::new(self.graph.clone(), self.keys.clone()));
+        let messages = self.message_router();
         let config = self.config.user_config();
         let Some(bytes) = stored else {
             let params = ChainParameters { network: self.config.network, best_block: *tip };
@@ -535,26 +538,46 @@ impl Bench {
         }
     }
 
+    fn message_router(&self) -> Arc<MessageRouter> {
+        Arc::new(MessageRouter::new(self.graph.clone(), self.keys.clone()))
+    }
+
+    fn messenger(&self, manager: &Arc<ChannelManager>, answers: Arc<Answers>) -> Messenger {
+        Messenger::new(
+            self.keys.clone(),
+            self.keys.clone(),
+            self.log.clone(),
+            manager.clone(),
+            self.message_router(),
+            answers,
+            IgnoringMessageHandler {},
+            IgnoringMessageHandler {},
+            IgnoringMessageHandler {},
+        )
+    }
+
     fn parts(
         self,
         manager: Arc<ChannelManager>,
         sweeper: Arc<Sweeper>,
         interpreter: Interpreter,
+        answers: Arc<Answers>,
     ) -> (Parts, ChainSource, Config) {
         let handler = Arc::new(Handler::new(manager.clone(), interpreter));
         let lookup = self.chain.utxo_checker();
         let gossip = NetworkSync::new(self.graph.clone(), Some(lookup), self.log.clone());
         let gossip = Arc::new(Gossip::new(gossip));
-        let messages = MessageHandler {
+        let messages = Arc::new(Limited::new(self.messenger(&manager, answers)));
+        let handlers = MessageHandler {
             chan_handler: handler.clone(),
             route_handler: gossip.clone(),
-            onion_message_handler: IgnoringMessageHandler {},
+            onion_message_handler: messages.clone(),
             custom_message_handler: IgnoringMessageHandler {},
             send_only_message_handler: self.monitor.clone(),
         };
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() as u32;
         let seed = self.keys.get_secure_random_bytes();
-        let peers = PeerManager::new(messages, now, &seed, self.log.clone(), self.keys.clone());
+        let peers = PeerManager::new(handlers, now, &seed, self.log.clone(), self.keys.clone());
         let coins = Arc::new(WalletSync::new(self.wallet.clone(), self.log.clone()));
         let bumper = BumpTransactionEventHandlerSync::new(
             self.chain.broadcaster(),
@@ -568,6 +591,7 @@ impl Bench {
             manager,
             handler,
             gossip,
+            messages,
             peers: Arc::new(peers),
             sweeper,
             bumper,

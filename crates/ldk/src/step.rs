@@ -31,6 +31,7 @@ impl Backend for Ldk {
         let _context = _runtime.enter();
         self.take_chain_events();
         self.drive_connections();
+        self.drive_asks();
         let later = std::mem::take(&mut *self.later.lock().expect("no panic while it is held"));
         later.into_iter().for_each(|work| work(self));
         self.tick();
@@ -83,7 +84,8 @@ impl Backend for Ldk {
             Admin::Peers(reply) => reply(Ok(self.peer_list())),
             Admin::Balance(reply) => reply(Ok(self.wallet_balance())),
             Admin::AmpInvoice(request, reply) => reply(self.sign_amp_invoice(&request)),
-            Admin::ReadInvoice(text, reply) => reply(self.read_invoice(&text)),
+            Admin::ReadPayable(text, reply) => reply(self.read_payable(&text)),
+            Admin::FetchInvoice(request, reply) => self.fetch_invoice(&request, reply),
         }
     }
 

@@ -136,6 +136,7 @@ impl Ldk {
     pub(crate) fn tick(&mut self) {
         if self.ticks.peers.due() {
             self.node.peers.timer_tick_occurred();
+            self.tick_messages();
         }
         if self.ticks.channels.due() {
             self.node.manager.timer_tick_occurred();

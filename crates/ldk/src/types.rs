@@ -5,12 +5,13 @@ use crate::entropy::Entropy;
 use crate::gossip::Gossip;
 use crate::handler::Handler;
 use crate::log::Log;
+use crate::offers::{Answers, Limited};
 use crate::persist::{Persister, SweeperStore};
 use crate::wallet::Wallet;
 use lightning::chain::{self, Filter};
 use lightning::events::bump_transaction::sync::BumpTransactionEventHandlerSync;
 use lightning::ln::peer_handler::{self, IgnoringMessageHandler};
-use lightning::onion_message::messenger::DefaultMessageRouter;
+use lightning::onion_message::messenger::{DefaultMessageRouter, OnionMessenger};
 use lightning::routing::gossip::{NetworkGraph, P2PGossipSync};
 use lightning::routing::router::DefaultRouter;
 use lightning::routing::scoring::{ProbabilisticScorer, ProbabilisticScoringFeeParameters};
@@ -61,12 +62,24 @@ pub(crate) type ChannelManager = lightning::ln::channelmanager::ChannelManager<
 >;
 /// LDK's own gossip handler.
 pub(crate) type NetworkSync = P2PGossipSync<Arc<Graph>, Arc<dyn UtxoLookup + Send + Sync>, Arc<Log>>;
+/// Onion messages: those of peers to peers, and answers to questions of ours.
+pub(crate) type Messenger = OnionMessenger<
+    Arc<KeysManager>,
+    Arc<KeysManager>,
+    Arc<Log>,
+    Arc<ChannelManager>,
+    Arc<MessageRouter>,
+    Arc<Answers>,
+    IgnoringMessageHandler,
+    IgnoringMessageHandler,
+    IgnoringMessageHandler,
+>;
 /// All connections.
 pub(crate) type PeerManager = peer_handler::PeerManager<
     SocketDescriptor,
     Arc<Handler<ChannelManager>>,
     Arc<Gossip>,
-    IgnoringMessageHandler,
+    Arc<Limited<Messenger>>,
     Arc<Log>,
     IgnoringMessageHandler,
     Arc<KeysManager>,

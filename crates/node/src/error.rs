@@ -47,6 +47,9 @@ pub enum PayError {
     /// The request was refused; nothing was written.
     #[error(transparent)]
     Refused(#[from] sponte_engine::PayError),
+    /// The issuer of an offer gave no invoice; nothing was written.
+    #[error(transparent)]
+    NoInvoice(AdminError),
     /// Too many requests wait; nothing was written.
     #[error("the node is busy: try again in a moment")]
     Busy,

@@ -6,7 +6,7 @@ use crate::handle::Handle;
 use crate::lookup;
 use crate::message::Message;
 use crate::step::Loop;
-use sponte_engine::backend::Backend;
+use sponte_engine::backend::{Admin, Backend, InvoiceRequest};
 use sponte_engine::commit::Failure;
 use sponte_engine::{Input, PayRequest, Quoted};
 use sponte_proto::PaymentId;
@@ -18,22 +18,63 @@ pub(crate) type PayAnswer = Result<PaymentId, sponte_engine::PayError>;
 pub(crate) type QuoteAnswer = Result<Result<Quoted, Failure>, sponte_engine::PayError>;
 
 impl Handle {
-    /// Begins a payment, or finds the one that its key stands for, whatever became of it.
+    /// Begins a payment, or finds the one that its key stands for, whatever became of it. Only for a
+    /// new payment of an offer its issuer is asked for an invoice.
     ///
     /// # Errors
     /// See [`PayError`]. After [`PayError::Stopped`] the payment may or may not have begun; the
     /// same key tells.
     pub async fn pay(&self, request: PayRequest) -> Result<PaymentId, PayError> {
+        if !request.awaits_invoice() {
+            return self.begin(request).await;
+        }
+        match self.begin(request.clone()).await {
+            Err(PayError::Refused(sponte_engine::PayError::InvoiceAwaited)) => {
+                self.begin(self.with_invoice(request).await?).await
+            }
+            known => known,
+        }
+    }
+
+    async fn begin(&self, request: PayRequest) -> Result<PaymentId, PayError> {
         let (caller, answer) = Caller::new(self.permit().ok_or(PayError::Busy)?);
         self.send(Message::Pay(Box::new(request), caller)).ok_or(PayError::Stopped)?;
         Ok(answer.await.map_err(|_| PayError::Stopped)??)
     }
 
-    /// How a payment could be made now, or why it would fail. Nothing is written or sent.
+    /// Asks the issuer of its offer.
+    async fn with_invoice(&self, request: PayRequest) -> Result<PayRequest, PayError> {
+        let Some((invoice, _)) = &request.invoice else { return Ok(request) };
+        let offered = invoice.offered.as_ref();
+        let wanted = InvoiceRequest {
+            offer: invoice.text.clone(),
+            amount: request.amount,
+            quantity: offered.and_then(|offered| offered.quantity),
+            note: offered.and_then(|offered| offered.note.clone()),
+            patience_ms: request.timeout_ms,
+        };
+        let given = self.admin(|reply| Admin::FetchInvoice(Box::new(wanted), reply)).await;
+        Ok(request.with_offer_invoice(*given.map_err(PayError::NoInvoice)?))
+    }
+
+    /// How a payment could be made now, or why it would fail. Nothing is written or sent, but that the
+    /// issuer of an offer is asked for an invoice.
     ///
     /// # Errors
-    /// The request makes no sense, or the node is busy or has stopped.
+    /// The request makes no sense, the issuer gives no invoice, or the node is busy or has stopped.
     pub async fn quote(&self, request: PayRequest) -> Result<Result<Quoted, Failure>, PayError> {
+        if !request.awaits_invoice() {
+            return self.ask_quote(request).await;
+        }
+        match self.ask_quote(request.clone()).await {
+            Err(PayError::Refused(sponte_engine::PayError::InvoiceAwaited)) => {
+                self.ask_quote(self.with_invoice(request).await?).await
+            }
+            refused => refused,
+        }
+    }
+
+    async fn ask_quote(&self, request: PayRequest) -> Result<Result<Quoted, Failure>, PayError> {
         let (caller, answer) = Caller::new(self.permit().ok_or(PayError::Busy)?);
         self.send(Message::Quote(Box::new(request), caller)).ok_or(PayError::Stopped)?;
         Ok(answer.await.map_err(|_| PayError::Stopped)??)

@@ -3,7 +3,7 @@
 use crate::record_names;
 use crate::show;
 use crate::tree::Tree;
-use sponte_api::{Attempt, Direction, Part, PartFailure, Payment, PaymentDetail, Record, State};
+use sponte_api::{Attempt, Direction, Kind, Part, PartFailure, Payment, PaymentDetail, Record, State};
 use std::time::Duration;
 
 /// The payment, its records, its attempts and their parts.
@@ -64,7 +64,14 @@ fn outgoing(detail: &PaymentDetail, tree: &mut Tree) {
         tree.push(format!("tries {tries} of at most {most}, parts at most {parts} at once"));
     }
     if let Some(invoice) = &payment.invoice {
-        tree.push(format!("invoice {invoice}"));
+        let what = if payment.kind == Kind::Bolt12 { "offer" } else { "invoice" };
+        tree.push(format!("{what} {invoice}"));
+    }
+    if let Some(quantity) = payment.quantity {
+        tree.push(format!("quantity {quantity}"));
+    }
+    if let Some(note) = &payment.note {
+        tree.push(format!("note to the issuer: {}", show::message(Some(note))));
     }
     if payment.state == State::Pending && payment.canceled == Some(true) {
         tree.push("canceled: no further attempt");
@@ -252,6 +259,8 @@ pub mod examples {
             asked_kind: None,
             reason: Some("one path carries the amount".into()),
             invoice: None,
+            quantity: None,
+            note: None,
             attempt_count: 1,
             tries: Some(1),
             max_attempts: Some(30),

@@ -24,8 +24,12 @@ fn part(number: usize, route: &QuotedRoute) -> Tree {
         show::amount(route.fee_msat)
     ));
     let last = route.hops.len();
+
     for (number, hop) in route.hops.iter().enumerate() {
-        tree.push(line(hop, number + 1 == last));
+        tree.push(line(hop, number + 1 == last && !route.hidden));
+    }
+    if route.hidden {
+        tree.push("on to the destination, where nobody sees it");
     }
     tree
 }
@@ -58,22 +62,27 @@ mod tests {
             amount_msat: msat(50_000),
             fee_msat: msat(1_500),
             hops: vec![hop("11", 1_500), hop("22", 0)],
+            hidden: false,
         };
+        let hidden = QuotedRoute { hops: vec![hop("11", 1_500)], hidden: true, ..route.clone() };
         let quote = Quote {
             kind: Kind::Keysend,
             reason: "asked for".into(),
             amount_msat: msat(50_000),
             fee_msat: msat(1_500),
             max_fee_msat: msat(5_500),
-            routes: vec![route],
+            routes: vec![route, hidden],
         };
         let expected = [
             "would pay 50 sat by keysend",
             "├─ why keysend: asked for",
             "├─ fee 1.5 sat of at most 5.5 sat",
-            "└─ part 1: 50 sat by channel 03030303…0303, fee 1.5 sat",
+            "├─ part 1: 50 sat by channel 03030303…0303, fee 1.5 sat",
+            &format!("│  ├─ 02{} over 0x0x7, keeps 1.5 sat", "11".repeat(32)),
+            &format!("│  └─ 02{} over 0x0x7, expires after 144 blocks", "22".repeat(32)),
+            "└─ part 2: 50 sat by channel 03030303…0303, fee 1.5 sat",
             &format!("   ├─ 02{} over 0x0x7, keeps 1.5 sat", "11".repeat(32)),
-            &format!("   └─ 02{} over 0x0x7, expires after 144 blocks", "22".repeat(32)),
+            "   └─ on to the destination, where nobody sees it",
         ];
         assert_eq!(tree(&quote).render(), expected.join("\n"));
     }

@@ -6,7 +6,7 @@ use crate::columns::{attempts, parts, payments};
 use crate::error::StoreError;
 use rusqlite::{Connection, params};
 use sponte_engine::commit::{
-    AttemptRow, ChangeSet, EventRow, Failure, KvEntry, PartRow, PaymentRow, Transaction,
+    AttemptRow, ChangeSet, EventRow, Failure, KvEntry, PaidInvoice, PartRow, PaymentRow, Transaction,
 };
 use std::collections::HashMap;
 
@@ -76,6 +76,7 @@ fn kv_entry(conn: &Connection, entry: &KvEntry) -> Result<(), StoreError> {
 fn payment(conn: &Connection, row: &PaymentRow) -> Result<(), StoreError> {
     let (failure_code, failure_message) = failure(&row.failure);
     let invoice = row.plan.invoice.as_deref();
+    let offered = invoice.and_then(|invoice| invoice.offered.as_ref());
     conn.prepare_cached(payments::UPSERT)?.execute(params![
         Col(row.id),
         Col(row.direction),
@@ -108,13 +109,21 @@ fn payment(conn: &Connection, row: &PaymentRow) -> Result<(), StoreError> {
         Col(row.plan.hints.as_slice()),
         invoice.map(|invoice| &invoice.text),
         invoice.and_then(|invoice| invoice.hash).map(Col),
-        invoice.map(|invoice| Col(&invoice.payment_addr)),
+        invoice.map(payment_addr),
         invoice.and_then(|invoice| invoice.metadata.as_ref()),
+        offered.map(|offered| &offered.invoice),
+        offered.and_then(|offered| offered.quantity),
+        offered.and_then(|offered| offered.note.as_ref()),
         row.plan.tries,
         row.plan.canceled,
         row.plan.reason,
     ])?;
     Ok(())
+}
+
+/// Empty if the invoice has none.
+fn payment_addr(invoice: &PaidInvoice) -> &[u8] {
+    invoice.payment_addr.as_ref().map_or(&[], |addr| addr.as_bytes())
 }
 
 fn attempt(conn: &Connection, row: &AttemptRow) -> Result<(), StoreError> {

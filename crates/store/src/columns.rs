@@ -37,7 +37,8 @@ macro_rules! table {
 table!(payments: [id] direction, kind, state, key, destination, amount_msat, fee_msat, max_fee_msat, hash,
     preimage, records, failure_code, failure_message, deadline_ms, attempts, max_attempts, created_at_ms,
     updated_at_ms, payment_addr, set_id, root, sender, deadline_height, asked, fall_back, max_parts, final_cltv,
-    hints, invoice, invoice_hash, invoice_payment_addr, invoice_metadata, tries, canceled, reason);
+    hints, invoice, invoice_hash, invoice_payment_addr, invoice_metadata, offered_invoice, offered_quantity,
+    offered_note, tries, canceled, reason);
 
 table!(attempts: [id] payment, number, kind, hash, set_id, state, fee_msat, failure_code, failure_message,
     created_at_ms, updated_at_ms);

@@ -4,12 +4,13 @@ use crate::codec::{Col, failure};
 use crate::columns::{self, Columns};
 use crate::error::StoreError;
 use crate::ledger::{Cursor, Ledger, PAGE_LIMIT, Page};
+use rusqlite::types::FromSqlError;
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 use sponte_engine::commit::{
-    AttemptRow, Direction, PaidInvoice, PartClaim, PartFailure, PartRow, PartSent, PaymentRow, Plan, Receipt,
-    State,
+    AttemptRow, Direction, Offered, PaidInvoice, PartClaim, PartFailure, PartRow, PartSent, PaymentRow, Plan,
+    Receipt, State,
 };
-use sponte_proto::PaymentId;
+use sponte_proto::{PaymentId, PaymentSecret};
 
 /// Which payments a page holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -207,9 +208,22 @@ fn read_payment(columns: &mut Columns<'_>) -> rusqlite::Result<PaymentRow> {
 
 fn invoice(columns: &mut Columns<'_>) -> rusqlite::Result<Option<Box<PaidInvoice>>> {
     let text: Option<String> = columns.plain()?;
-    let (hash, payment_addr, metadata) = (columns.optional()?, columns.optional()?, columns.plain()?);
-    let both = text.zip(payment_addr);
-    Ok(both.map(|(text, payment_addr)| Box::new(PaidInvoice { text, hash, payment_addr, metadata })))
+    let hash = columns.optional()?;
+    let payment_addr = columns.plain::<Option<Vec<u8>>>()?.map(payment_addr).transpose()?.flatten();
+    let (metadata, offered) = (columns.plain()?, offered(columns)?);
+    Ok(text.map(|text| Box::new(PaidInvoice { text, hash, payment_addr, metadata, offered })))
+}
+
+/// An invoice behind blinded paths has none.
+fn payment_addr(bytes: Vec<u8>) -> rusqlite::Result<Option<PaymentSecret>> {
+    let wrong = |_| FromSqlError::InvalidBlobSize { expected_size: 32, blob_size: bytes.len() };
+    let secret = (!bytes.is_empty()).then(|| bytes.as_slice().try_into().map_err(wrong));
+    Ok(secret.transpose()?.map(PaymentSecret::from_bytes))
+}
+
+fn offered(columns: &mut Columns<'_>) -> rusqlite::Result<Option<Offered>> {
+    let (invoice, quantity, note) = (columns.plain::<Option<_>>()?, columns.plain()?, columns.plain()?);
+    Ok(invoice.map(|invoice| Offered { invoice, quantity, note }))
 }
 
 /// Reads [`ATTEMPT`].

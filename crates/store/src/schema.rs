@@ -14,6 +14,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0002_receive.sql"),
     include_str!("migrations/0003_counters.sql"),
     include_str!("migrations/0004_send.sql"),
+    include_str!("migrations/0005_offers.sql"),
 ];
 
 /// Longer than a checkpoint takes; only another program on the file could hold it so long.

@@ -41,6 +41,17 @@ pub struct RouteRequest {
     /// Channels to the destination that the network does not know, each a way from a node that it
     /// knows.
     pub hints: Vec<Vec<RouteHint>>,
+    /// The destination is reached by blinded paths alone.
+    pub blinded: Option<Box<BlindedWays>>,
+}
+
+/// The ways to a destination that hides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BlindedWays {
+    /// The invoice that names them ([`OfferInvoice::invoice`](super::OfferInvoice::invoice)).
+    pub invoice: Vec<u8>,
+    /// Those that failed before, by [`Tail::number`].
+    pub avoid: Vec<u32>,
 }
 
 /// One hop of a way to a destination that the network does not know (BOLT 11, field `r`).
@@ -75,8 +86,24 @@ pub struct Routes {
 pub struct Route {
     /// Our channel.
     pub channel: ChannelId,
-    /// The nodes that it passes, the destination last; at least one.
+    /// The nodes that it passes, at least one; the destination last, or the node at which its tail
+    /// begins.
     pub hops: Vec<RouteHop>,
+    /// How it goes on where nobody sees it.
+    pub tail: Option<Tail>,
+}
+
+/// The blinded end of a route (BOLT 4, "Route Blinding").
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tail {
+    /// Which of the invoice's blinded paths, from 0.
+    pub number: u32,
+    /// How many there are.
+    pub of: u32,
+    /// What the destination gets.
+    pub amount: Msat,
+    /// The backend's own.
+    pub path: Vec<u8>,
 }
 
 /// One hop of a [`Route`].
@@ -86,7 +113,7 @@ pub struct RouteHop {
     pub node: NodeId,
     /// The channel that leads to it, as our onion names it.
     pub channel: ShortChannelId,
-    /// What it keeps: its fee; of the destination, the amount.
+    /// What it keeps: its fee; of the destination, the amount; before a tail, all that the tail costs.
     pub keeps: Msat,
     /// The blocks that it asks for; of the destination, those between our tip and its expiry.
     pub cltv_delta: u32,
@@ -97,17 +124,23 @@ pub struct RouteHop {
 impl Route {
     /// What the destination gets.
     pub fn amount(&self) -> Msat {
-        self.hops.last().map_or(Msat::ZERO, |hop| hop.keeps)
+        match &self.tail {
+            Some(tail) => tail.amount,
+            None => self.hops.last().map_or(Msat::ZERO, |hop| hop.keeps),
+        }
     }
 
     /// What the way costs.
     pub fn fee(&self) -> Msat {
-        let others = self.hops.split_last().map_or(&[][..], |(_, others)| others);
+        let others = match &self.tail {
+            Some(_) => &self.hops[..],
+            None => self.hops.split_last().map_or(&[][..], |(_, others)| others),
+        };
         let sum = others.iter().try_fold(Msat::ZERO, |sum, hop| sum.checked_add(hop.keeps));
         sum.unwrap_or(Msat::MAX)
     }
 
-    /// The nodes that it passes, the destination last.
+    /// The nodes that it passes, the destination last if it is one of them.
     pub fn nodes(&self) -> Vec<NodeId> {
         self.hops.iter().map(|hop| hop.node).collect()
     }
@@ -170,6 +203,9 @@ pub struct Send {
 /// What a destination reads beside amount and expiry (BOLT 4, `payload`).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Payload {
+    /// What all HTLCs of the payment carry together, where no payment secret goes with it: at the end
+    /// of a blinded path (record 18).
+    pub total: Option<Msat>,
     /// Record 8.
     pub payment_data: Option<PaymentData>,
     /// Record 14.

@@ -39,14 +39,42 @@ impl Plan {
 /// What an invoice says, as far as it is paid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PaidInvoice {
-    /// The invoice as it was given.
+    /// The invoice as it was given; of an offer the offer.
     pub text: String,
-    /// What it is paid with; `None` of an AMP invoice, which is paid any number of times.
+    /// What it is paid with; `None` of an AMP invoice, which is paid any number of times, and of an
+    /// offer whose invoice has not come yet.
     pub hash: Option<PaymentHash>,
-    /// Its payment secret, or of an AMP invoice its payment address.
-    pub payment_addr: PaymentSecret,
+    /// Its payment secret, or of an AMP invoice its payment address. An offer's has none: whoever pays
+    /// by a blinded path proves with it where the path comes from.
+    pub payment_addr: Option<PaymentSecret>,
     /// What it wants to be told.
     pub metadata: Option<Vec<u8>>,
+    /// What only an offer has.
+    pub offered: Option<Offered>,
+}
+
+/// What was asked of an offer's issuer, and what it gave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offered {
+    /// The invoice (BOLT 12, `invoice`), as the backend reads it; empty until it has come.
+    pub invoice: Vec<u8>,
+    /// How many of what is offered.
+    pub quantity: Option<u32>,
+    /// What the issuer is told.
+    pub note: Option<String>,
+}
+
+impl PaidInvoice {
+    /// Whether both ask for the same. Of an offer each question is answered by another invoice: which
+    /// one is paid, no caller has chosen.
+    pub fn is_same(&self, other: &PaidInvoice) -> bool {
+        match (&self.offered, &other.offered) {
+            (Some(one), Some(two)) => {
+                (&self.text, one.quantity, &one.note) == (&other.text, two.quantity, &two.note)
+            }
+            _ => self == other,
+        }
+    }
 }
 
 /// What only an outgoing part has.

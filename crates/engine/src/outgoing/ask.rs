@@ -2,7 +2,7 @@
 
 use super::carrier::{Carrier, is_set};
 use super::{Answered, Asked, Outgoing, Payment};
-use crate::backend::{Command, Destination, NoRoutes, Query, Route, RouteRequest, Routes};
+use crate::backend::{BlindedWays, Command, Destination, NoRoutes, Query, Route, RouteRequest, Routes};
 use crate::books::Books;
 use crate::commit::Kind;
 use crate::config::Config;
@@ -38,12 +38,18 @@ impl Payment {
             payload_bytes: carrier.payload_bytes(row),
             avoid: self.avoid.clone(),
             hints: row.plan.hints.clone(),
+            blinded: self.blinded_ways(),
         };
         self.asked = Some(Asked { number: self.queries, kind, amount, max_fee, max_parts });
         self.queries += 1;
         self.asked_at = step.now;
         step.command(Command::Route(Box::new(request)));
         true
+    }
+
+    fn blinded_ways(&self) -> Option<Box<BlindedWays>> {
+        let offered = self.row.plan.invoice.as_ref()?.offered.as_ref()?;
+        Some(Box::new(BlindedWays { invoice: offered.invoice.clone(), avoid: self.hidden.failed.clone() }))
     }
 
     /// The kind that may pass where one path does not: in parts, if the node chooses the kind.
@@ -71,7 +77,8 @@ impl Payment {
         };
         let there = |route: &Route| {
             let last = route.hops.last().map(|hop| hop.node);
-            last == self.row.destination && route.amount() != Msat::ZERO
+            let arrives = route.tail.is_some() || last == self.row.destination;
+            arrives && route.amount() != Msat::ZERO
         };
         let (Some(amount), Some(fee)) = (sum(Route::amount), sum(Route::fee)) else { return false };
         let Some(beyond) = amount.checked_sub(asked.amount) else { return false };

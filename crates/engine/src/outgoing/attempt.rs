@@ -98,6 +98,7 @@ impl Outgoing {
                 claim: PartClaim { id: Some(send.part), hash: Some(send.hash), ..PartClaim::default() },
                 sent: PartSent { share, failure: None },
             };
+            payment.hidden.note(send.part, send.route.tail.as_ref());
             books.reserve(step, parts::in_flight(&attempt.row, &part));
             self.parts.insert(send.part, id);
             step.changes.parts.push(part.clone());

@@ -19,6 +19,7 @@ pub(super) enum Carrier {
     Amp { root: Root, set_id: SetId, data: PaymentData },
     Ecdh,
     Bolt11 { hash: PaymentHash, data: PaymentData, metadata: Option<Vec<u8>> },
+    Bolt12 { hash: PaymentHash, total: Msat },
 }
 
 /// An HTLC that is ready, and its share of the root if it is AMP.
@@ -30,7 +31,7 @@ pub(super) struct Loaded {
 /// Whether several HTLCs may make up one payment of this kind.
 pub(super) fn is_set(kind: Kind) -> bool {
     match kind {
-        Kind::MppKeysend | Kind::Amp | Kind::AmpInvoice | Kind::Bolt11 => true,
+        Kind::MppKeysend | Kind::Amp | Kind::AmpInvoice | Kind::Bolt11 | Kind::Bolt12 => true,
         Kind::Keysend | Kind::Ecdh => false,
     }
 }
@@ -50,13 +51,14 @@ impl Carrier {
             Kind::Keysend => Carrier::Keysend(preimage()),
             Kind::MppKeysend => Carrier::MppKeysend(preimage(), own()),
             Kind::Amp => amp(own()),
-            Kind::AmpInvoice => amp(PaymentData::new(invoice?.payment_addr.clone(), row.amount)),
+            Kind::AmpInvoice => amp(PaymentData::new(invoice?.payment_addr.clone()?, row.amount)),
             Kind::Ecdh => Carrier::Ecdh,
             Kind::Bolt11 => Carrier::Bolt11 {
                 hash: invoice?.hash?,
-                data: PaymentData::new(invoice?.payment_addr.clone(), row.amount),
+                data: PaymentData::new(invoice?.payment_addr.clone()?, row.amount),
                 metadata: invoice?.metadata.clone(),
             },
+            Kind::Bolt12 => Carrier::Bolt12 { hash: invoice?.hash?, total: row.amount },
         })
     }
 
@@ -64,7 +66,7 @@ impl Carrier {
     pub(super) fn hash(&self) -> Option<PaymentHash> {
         match self {
             Carrier::Keysend(preimage) | Carrier::MppKeysend(preimage, _) => Some(preimage.payment_hash()),
-            Carrier::Bolt11 { hash, .. } => Some(*hash),
+            Carrier::Bolt11 { hash, .. } | Carrier::Bolt12 { hash, .. } => Some(*hash),
             Carrier::Amp { .. } | Carrier::Ecdh => None,
         }
     }
@@ -147,6 +149,7 @@ impl Carrier {
                 payload.payment_data = Some(data.clone());
                 payload.payment_metadata = metadata.clone();
             }
+            Carrier::Bolt12 { total, .. } => payload.total = Some(*total),
         }
         payload
     }

@@ -15,6 +15,7 @@ mod ask;
 mod attempt;
 mod carrier;
 mod ends;
+mod hidden;
 mod late;
 mod parts;
 mod quote;
@@ -29,6 +30,7 @@ use crate::output::PayError;
 use crate::request::PayRequest;
 use crate::retry::Lesson;
 use crate::step::Step;
+use hidden::Hidden;
 use sponte_proto::{Msat, PaymentHash, PaymentId, Preimage, ShortChannelId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -60,6 +62,8 @@ struct Payment {
     wait: Option<(Timestamp, Failure)>,
     /// Channels that failed since the start.
     avoid: Vec<ShortChannelId>,
+    /// What is known of its blinded paths.
+    hidden: Hidden,
     /// When routes were last asked for.
     asked_at: Timestamp,
     /// Waits since the start.
@@ -125,6 +129,7 @@ impl Payment {
             asked: None,
             wait: None,
             avoid: vec![],
+            hidden: Hidden::default(),
             asked_at: Timestamp::default(),
             delays: 0,
             queries: 0,

@@ -1,10 +1,11 @@
 //! One HTLC: paid, or failed.
 
 use super::carrier::is_set;
+use super::hidden::Taught;
 use super::{Attempt, Outgoing, Over, Payment};
 use crate::backend::SendFailed;
 use crate::books::{Books, Entry};
-use crate::commit::{Account, AttemptRow, PartFailure, PartRow, PaymentRow, State};
+use crate::commit::{Account, AttemptRow, Kind, PartFailure, PartRow, PaymentRow, State};
 use crate::config::Config;
 use crate::failure;
 use crate::retry::{self, Outcome};
@@ -32,6 +33,9 @@ impl Outgoing {
         preimage: Preimage,
     ) {
         let Some(id) = self.parts.remove(&part) else { return };
+        if let Some(payment) = self.payments.get_mut(&id) {
+            payment.hidden.forget(part);
+        }
         let Some((attempt, at)) = self.find(id, part) else { return };
         let row = &mut attempt.parts[at];
         row.state = State::Settled;
@@ -94,11 +98,12 @@ impl Outgoing {
         attempt.row.updated_at = step.now;
         step.changes.attempts.push(attempt.row.clone());
         let payment = self.payments.get_mut(&id)?;
-        let taught = payment.halve(why, amount) || payment.learn(why, hops);
+        let path = payment.hidden.forget(*part);
+        let taught = payment.halve(why, amount) || payment.learn(why, hops, path);
         let pause = match retry::outcome(why, hops) {
             Outcome::Pause => true,
             // Without something new to avoid the same would happen at once, again and again.
-            Outcome::Again => !taught,
+            Outcome::Again | Outcome::Hidden => !taught,
             Outcome::Refused | Outcome::Incomplete => false,
         };
         if pause && payment.wait.is_none() {
@@ -135,11 +140,15 @@ impl Payment {
         splits
     }
 
-    /// Answers whether there is a channel more to avoid.
-    fn learn(&mut self, why: &PartFailure, hops: u32) -> bool {
+    /// Answers whether there is a channel, or a blinded path, more to avoid.
+    fn learn(&mut self, why: &PartFailure, hops: u32, path: Option<(u32, u32)>) -> bool {
+        if self.kind() == Kind::Bolt12 && retry::outcome(why, hops) == Outcome::Hidden {
+            return self.learn_of_hidden(why, path);
+        }
         let new = why.channel.filter(|channel| self.avoid.len() < AVOID && !self.avoid.contains(channel));
         self.avoid.extend(new);
-        self.lesson = retry::lesson(why, hops);
+        // The node at which a blinded path begins need not be the destination.
+        self.lesson = retry::lesson(why, hops).filter(|_| self.kind() != Kind::Bolt12);
         let Payment { row, attempt, .. } = self;
         if let Some(attempt) = attempt.as_mut().filter(|attempt| attempt.over.is_none()) {
             attempt.over = over(row, attempt.row.kind, why, hops);
@@ -148,10 +157,30 @@ impl Payment {
     }
 }
 
-fn over(row: &PaymentRow, kind: crate::commit::Kind, why: &PartFailure, hops: u32) -> Option<Over> {
+impl Payment {
+    /// A part failed where nobody sees who did it. Answers whether another way may pass.
+    fn learn_of_hidden(&mut self, why: &PartFailure, path: Option<(u32, u32)>) -> bool {
+        let taught = self.hidden.fail(path);
+        if taught == Taught::Nothing {
+            return false;
+        }
+        let reason = failure::refused(&self.row, Kind::Bolt12, why);
+        self.refusal = Some(reason.clone());
+        let attempt = self.attempt.as_mut().filter(|attempt| attempt.over.is_none());
+        if let (Taught::All, Some(attempt)) = (taught, attempt) {
+            attempt.over = Some(Over::Refused(reason));
+        }
+        true
+    }
+}
+
+fn over(row: &PaymentRow, kind: Kind, why: &PartFailure, hops: u32) -> Option<Over> {
     match retry::outcome(why, hops) {
         Outcome::Refused => Some(Over::Refused(failure::refused(row, kind, why))),
         Outcome::Incomplete => Some(Over::Incomplete),
+        // Which paths there are, and which of them failed, is not known here.
+        Outcome::Hidden if kind == Kind::Bolt12 => None,
+        Outcome::Hidden => Some(Over::Refused(failure::refused(row, kind, why))),
         Outcome::Again | Outcome::Pause => None,
     }
 }

@@ -186,8 +186,9 @@ fn an_invoice_with_a_hash_is_on_its_way_once() {
     let invoice = PaidInvoice {
         text: "lnbcrt1".into(),
         hash: Some(crate::rig::preimage(3).payment_hash()),
-        payment_addr: PaymentSecret::from_bytes([5; 32]),
+        payment_addr: Some(PaymentSecret::from_bytes([5; 32])),
         metadata: None,
+        offered: None,
     };
     let invoice = Some((invoice, Timestamp::from_millis(u64::MAX / 2)));
     let mut rig = Rig::new();

@@ -8,6 +8,7 @@ mod inbox;
 mod incoming;
 mod late;
 mod ledger;
+mod offers;
 mod outgoing;
 mod outgoing_kinds;
 mod payee;

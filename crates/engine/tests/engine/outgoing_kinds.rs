@@ -292,8 +292,9 @@ fn invoice(hash: Option<u8>) -> Option<(PaidInvoice, Timestamp)> {
     let invoice = PaidInvoice {
         text: "lnbcrt1".into(),
         hash: hash.map(|byte| preimage(byte).payment_hash()),
-        payment_addr: PaymentSecret::from_bytes([5; 32]),
+        payment_addr: Some(PaymentSecret::from_bytes([5; 32])),
         metadata: hash.map(|byte| vec![byte]),
+        offered: None,
     };
     Some((invoice, Timestamp::from_millis(1_800_000_000_000)))
 }

@@ -188,5 +188,5 @@ fn route(random: &mut Random, nodes: &[NodeId], to: NodeId, amount: Msat, fee: M
         hops.push(hop(node, fee, ours.into()));
     }
     hops.push(hop(to, amount, 10 + random.next() % 5));
-    Route { channel: crate::rig::channel(ours), hops }
+    Route { channel: crate::rig::channel(ours), hops, tail: None }
 }

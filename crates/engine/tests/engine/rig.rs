@@ -4,7 +4,7 @@ use crate::ledger::Ledger;
 use secp256k1::{PublicKey, Secp256k1, SecretKey};
 use sponte_engine::backend::{
     BackendEvent, Claimable, Command, Destination, Kinds, NoRoutes, Purpose, Recovered, Route, RouteHop,
-    RouteRequest, Routes, Send, SendFailed,
+    RouteRequest, Routes, Send, SendFailed, Tail,
 };
 use sponte_engine::commit::{Failure, PartFailure, PaymentRow, State};
 use sponte_engine::{
@@ -207,6 +207,16 @@ impl Rig {
         std::mem::take(&mut self.commands).into_iter().map(send_of).collect()
     }
 
+    /// Answers a question by one route with a blinded end: the path's number, and how many there are. The
+    /// path costs 300 msat.
+    pub fn routed_hidden(&mut self, request: &RouteRequest, number: u32, of: u32) -> Vec<Send> {
+        let mut way = route((1, 0, 100), node(6));
+        way.hops[1].keeps = msat(300);
+        way.tail = Some(Tail { number, of, amount: request.amount, path: vec![7] });
+        self.event(routes(request, Ok(vec![way])));
+        std::mem::take(&mut self.commands).into_iter().map(send_of).collect()
+    }
+
     /// As [`Rig::routed`], where another question follows at once: it stays among the commands.
     pub fn routed_on(&mut self, request: &RouteRequest, ways: &[(u8, u64, u64)]) -> Vec<Send> {
         let found = Ok(ways.iter().map(|way| route(*way, request.destination)).collect());
@@ -292,7 +302,11 @@ fn route((ours, amount, fee): (u8, u64, u64), destination: NodeId) -> Route {
         cltv_delta: 144,
         announced: true,
     };
-    Route { channel: channel(ours), hops: vec![hop(node(5), fee, ours.into()), hop(destination, amount, 9)] }
+    Route {
+        channel: channel(ours),
+        hops: vec![hop(node(5), fee, ours.into()), hop(destination, amount, 9)],
+        tail: None,
+    }
 }
 
 /// A destination that says that it takes everything.

@@ -122,7 +122,8 @@ impl Backend for Played {
         let refuse = |kind, words: &str| Refusal::new(kind, words);
         match request {
             Admin::AmpInvoice(_, reply) => reply(Ok("lnbcrt1signed".into())),
-            Admin::ReadInvoice(text, reply) => reply(sending::read_invoice(&text)),
+            Admin::ReadPayable(text, reply) => reply(sending::read_payable(&text)),
+            Admin::FetchInvoice(request, reply) => reply(sending::fetch_invoice(&request)),
             Admin::Connect(id, address, reply) if address.ends_with(":1") => {
                 let words = format!("{id} does not answer at {address}: check the address");
                 reply(Err(Refusal::new(RefusalKind::Unavailable, words)));

@@ -2,13 +2,14 @@
 
 use super::backend::{channel, node_id};
 use sponte_engine::backend::{
-    BackendEvent, Destination, NoRoutes, ReadInvoice, Refusal, RefusalKind, Route, RouteHop, RouteRequest,
-    Routes, Send, SendFailed,
+    BackendEvent, Destination, InvoiceRequest, NoRoutes, OfferInvoice, Payable, Quantities, ReadInvoice,
+    ReadOffer, Refusal, RefusalKind, Route, RouteHop, RouteRequest, Routes, Send, SendFailed,
 };
 use sponte_engine::commit::PartFailure;
 use sponte_proto::amp::{Shard, reconstruct};
 use sponte_proto::failure::FailureCode;
 use sponte_proto::{CltvExpiryDelta, Msat, NodeId, PaymentSecret, Preimage, ShortChannelId, Timestamp};
+use std::sync::atomic::{AtomicU8, Ordering};
 
 /// A destination that takes nothing.
 pub const REFUSING: u8 = 0x11;
@@ -52,7 +53,7 @@ pub fn routes(request: &RouteRequest) -> Routes {
             let rest = request.amount.saturating_sub(half);
             Ok(vec![over_hub(request, half), over_hub(request, rest)])
         }
-        3 => Ok(vec![Route { channel: channel(), hops: vec![last(request, request.amount)] }]),
+        3 => Ok(vec![Route { channel: channel(), hops: vec![last(request, request.amount)], tail: None }]),
         _ => Ok(vec![over_hub(request, request.amount)]),
     };
     let known = request.destination.to_bytes()[1] != UNKNOWN;
@@ -68,7 +69,7 @@ fn over_hub(request: &RouteRequest, amount: Msat) -> Route {
         cltv_delta: 40,
         announced: true,
     };
-    Route { channel: channel(), hops: vec![hub, last(request, amount)] }
+    Route { channel: channel(), hops: vec![hub, last(request, amount)], tail: None }
 }
 
 fn last(request: &RouteRequest, amount: Msat) -> RouteHop {
@@ -108,6 +109,10 @@ fn preimage(send: &Send) -> Preimage {
     if let Some(preimage) = &send.payload.keysend {
         return preimage.clone();
     }
+    if send.payload.total.is_some() {
+        let mut given = (0..=u8::MAX).map(|number| Preimage::from_bytes([number; 32]));
+        return given.find(|preimage| preimage.payment_hash() == send.hash).expect("given by an issuer");
+    }
     let Some(amp) = &send.payload.amp else { return proof() };
     let shard = Shard {
         share: amp.root_share.clone(),
@@ -120,13 +125,16 @@ fn preimage(send: &Send) -> Preimage {
 
 /// `once`, `amp`, `any` (without an amount) or `old`, each with the destination's byte in hex behind
 /// a dash.
-pub fn read_invoice(text: &str) -> Result<Box<ReadInvoice>, Refusal> {
+pub fn read_payable(text: &str) -> Result<Payable, Refusal> {
     let (what, byte) = text
         .split_once('-')
         .and_then(|(what, byte)| Some((what, u8::from_str_radix(byte, 16).ok()?)))
         .ok_or_else(|| Refusal::new(RefusalKind::Invalid, "this is no invoice: copy all of it"))?;
+    if let Some(what) = what.strip_prefix("lno") {
+        return Ok(Payable::Offer(Box::new(offer(text, what, byte))));
+    }
     let expires_at = if what == "old" { 1 } else { u64::MAX };
-    Ok(Box::new(ReadInvoice {
+    Ok(Payable::Invoice(Box::new(ReadInvoice {
         text: text.into(),
         destination: node_id(byte),
         amount: Msat::from_sat(60).filter(|_| what != "any"),
@@ -139,5 +147,35 @@ pub fn read_invoice(text: &str) -> Result<Box<ReadInvoice>, Refusal> {
         created_at: Timestamp::from_millis(0),
         expires_at: Timestamp::from_millis(expires_at),
         description: "a\u{7}soup".into(),
+    })))
+}
+
+/// `lno`, `lnoany` (without an amount), `lnomany` (in numbers up to 3), `lnoold`, `lnosilent` or
+/// `lnorude`, each with the issuer's byte in hex behind a dash.
+fn offer(text: &str, what: &str, byte: u8) -> ReadOffer {
+    ReadOffer {
+        text: text.into(),
+        issuer: node_id(byte),
+        amount: Msat::from_sat(60).filter(|_| what != "any"),
+        quantities: if what == "many" { Quantities::UpTo(3) } else { Quantities::One },
+        expires_at: (what == "old").then(|| Timestamp::from_millis(1)),
+        description: "a\u{7}soup".into(),
+    }
+}
+
+/// Each invoice has a hash of its own.
+pub fn fetch_invoice(request: &InvoiceRequest) -> Result<Box<OfferInvoice>, Refusal> {
+    static GIVEN: AtomicU8 = AtomicU8::new(1);
+    let refuse = |kind, said: &str| Err(Refusal::new(kind, said));
+    match request.offer.split_once('-').map(|(what, _)| what) {
+        Some("lnosilent") => return refuse(RefusalKind::Unavailable, "it did not answer: try again later"),
+        Some("lnorude") => return refuse(RefusalKind::Conflict, "it gives no invoice: ask it why"),
+        _ => {}
+    }
+    Ok(Box::new(OfferInvoice {
+        invoice: vec![1],
+        hash: Preimage::from_bytes([GIVEN.fetch_add(1, Ordering::Relaxed); 32]).payment_hash(),
+        expires_at: Timestamp::from_millis(u64::MAX),
+        in_parts: true,
     }))
 }

@@ -48,6 +48,7 @@ fn payload() -> impl Strategy<Value = Payload> {
         });
         let keysend = keysend.map(Preimage::from_bytes);
         Payload {
+            total: None,
             payment_data: data,
             amp,
             payment_metadata,

@@ -159,7 +159,7 @@ fn defaults_are_those_of_bolt_11() {
 fn what_cannot_be_paid_is_refused_with_a_way_out() {
     refused("", "no invoice");
     refused("soup", "no invoice");
-    refused("lno1pqps7sjqpgtyzm3qv4uxzmtsd3jjqer9wd3hy6tsw35k7msjzfpy7nz5yqcny", "BOLT 12");
+    refused("lni1pqps7sjqpgtyzm3qv4uxzmtsd3jjqer9wd3hy6tsw35k7msjzfpy7nz5yqcny", "BOLT 12");
     let text = sign(raw());
     refused(&text[..text.len() - 1], "no invoice");
     refused(&with_bit(262), "blinded");

@@ -137,6 +137,7 @@ impl Net {
             payload_bytes: 200,
             avoid: vec![],
             hints: vec![],
+            blinded: None,
         }
     }
 

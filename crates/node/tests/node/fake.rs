@@ -411,7 +411,7 @@ fn routes(request: &RouteRequest, fate: Fate) -> Routes {
     let hops = vec![hop(node(5), fee, 1), hop(request.destination, request.amount, 2)];
     let found = match fate {
         Fate::NoRoutes(why) => Err(why),
-        _ => Ok(vec![Route { channel: channel(1), hops }]),
+        _ => Ok(vec![Route { channel: channel(1), hops, tail: None }]),
     };
     let destination = Destination { known: true, keysend: true, amp: false, mpp: false };
     Routes { query: request.query, found, destination }

@@ -6,28 +6,35 @@ use crate::pay_options::PayOptions;
 use crate::paying::{self, Order};
 use crate::{show, values};
 use clap::Args;
-use sponte_api::{Invoice, PayInvoiceRequest};
+use sponte_api::{Invoice, Kind, PayInvoiceRequest};
 use sponte_proto::Msat;
 
-/// Pay an invoice (BOLT 11), or an AMP invoice any number of times
+/// Pay an invoice (BOLT 11), or an AMP invoice or an offer (BOLT 12) any number of times
 ///
 /// An ordinary invoice is paid at most once, however often the command is repeated: its key is made of
-/// its hash. An AMP invoice, as LND and `sponte amp-invoice` make them, is paid once more each time,
-/// unless --id says that it is the same payment. Waits for the end as `sponte pay` does.
+/// its hash. An AMP invoice, as LND and `sponte amp-invoice` make them, and an offer (`lno1...`) are paid
+/// once more each time, unless --id says that it is the same payment. The issuer of an offer is asked for an
+/// invoice first. Waits for the end as `sponte pay` does.
 #[derive(Args, Debug)]
 pub struct PayInvoiceArgs {
-    /// The invoice, with or without `lightning:` in front
+    /// The invoice or the offer, with or without `lightning:` in front
     #[arg(value_name = "INVOICE")]
     invoice: String,
-    /// How much, if the invoice does not say: 50sat, 50000msat or 0.5btc
+    /// How much, if the invoice does not say: 50sat, 50000msat or 0.5btc; of an offer, no less than it asks for
     #[arg(value_name = "AMOUNT")]
     amount: Option<Msat>,
     #[command(flatten)]
     options: PayOptions,
-    /// The idempotency key [default: bolt11: and the invoice's hash; for an AMP invoice a random one, shown
-    /// first]
+    /// The idempotency key [default: bolt11: and the invoice's hash; for an AMP invoice or an offer a random
+    /// one, shown first]
     #[arg(long, value_name = "KEY", value_parser = values::key)]
     id: Option<String>,
+    /// Of an offer: how many of what it offers, if it asks for that
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
+    quantity: Option<u32>,
+    /// Of an offer: what its issuer is told with the payment
+    #[arg(long, value_name = "TEXT")]
+    note: Option<String>,
 }
 
 /// Asks the node to pay, and tells how it ends.
@@ -50,6 +57,8 @@ fn request(args: &PayInvoiceArgs, invoice: &Invoice) -> PayInvoiceRequest {
         limits: args.options.limits(),
         message: args.options.message.clone(),
         records: args.options.record.clone(),
+        quantity: args.quantity,
+        note: args.note.clone(),
         ..PayInvoiceRequest::new(&args.invoice)
     }
 }
@@ -57,9 +66,14 @@ fn request(args: &PayInvoiceArgs, invoice: &Invoice) -> PayInvoiceRequest {
 /// Who wants how much for what, before it is paid.
 fn headline(invoice: &Invoice) -> String {
     let amount = invoice.amount_msat.map_or_else(|| "any amount".into(), show::amount);
+    let (what, over) = match (invoice.kind, invoice.amount_msat) {
+        (Kind::Bolt12, Some(_)) => ("offer", "for at least"),
+        (Kind::Bolt12, None) => ("offer", "for"),
+        _ => ("invoice", "over"),
+    };
     let text = show::message(Some(&invoice.description));
     let purpose = if text.is_empty() { String::new() } else { format!(": {text}") };
-    format!("invoice of {} over {amount}{purpose}", show::short(&invoice.destination.to_string()))
+    format!("{what} of {} {over} {amount}{purpose}", show::short(&invoice.destination.to_string()))
 }
 
 #[cfg(test)]
@@ -67,7 +81,6 @@ mod tests {
     use super::*;
     use crate::cli::{Cli, Command};
     use clap::Parser;
-    use sponte_api::Kind;
     use sponte_proto::Timestamp;
 
     fn invoice() -> Invoice {
@@ -79,9 +92,10 @@ mod tests {
             key: None,
             description: "soup".into(),
             in_parts: true,
-            min_final_cltv: 80,
-            created_at_ms: Timestamp::from_millis(1),
-            expires_at_ms: Timestamp::from_millis(2),
+            asks_quantity: false,
+            min_final_cltv: Some(80),
+            created_at_ms: Some(Timestamp::from_millis(1)),
+            expires_at_ms: Some(Timestamp::from_millis(2)),
         }
     }
 
@@ -108,5 +122,7 @@ mod tests {
         assert_eq!(headline(&invoice()), "invoice of 02111111…1111 over 60 sat: soup");
         let any = Invoice { amount_msat: None, description: String::new(), ..invoice() };
         assert_eq!(headline(&any), "invoice of 02111111…1111 over any amount");
+        let offer = Invoice { kind: Kind::Bolt12, ..invoice() };
+        assert_eq!(headline(&offer), "offer of 02111111…1111 for at least 60 sat: soup");
     }
 }

@@ -2,16 +2,22 @@
 
 use crate::rows::{amp_receipt, bytes, id, msat, node, open, raw};
 use rusqlite::{Connection, params};
-use sponte_engine::commit::{AttemptRow, Direction, Kind, PartRow, PaymentRow, Plan, Receipt, State};
-use sponte_proto::{CltvExpiryDelta, PaymentId, Preimage};
+use sponte_engine::commit::{
+    AttemptRow, Direction, Kind, PaidInvoice, PartRow, PaymentRow, Plan, Receipt, State,
+};
+use sponte_proto::{CltvExpiryDelta, PaymentHash, PaymentId, PaymentSecret, Preimage};
 use sponte_store::{Ledger, PaymentsQuery};
 use std::path::Path;
 
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("../../src/migrations/0001_ledger.sql"),
     include_str!("../../src/migrations/0002_receive.sql"),
     include_str!("../../src/migrations/0003_counters.sql"),
+    include_str!("../../src/migrations/0004_send.sql"),
 ];
+
+/// Since the fourth version attempts stand otherwise: its rows are those of the third, brought up to date.
+const ROWS_OF: usize = 3;
 
 /// One payment of each fate. Not before the second version: a held one, of an AMP set.
 const PAYMENTS: [(u8, &str, &str); 7] = [
@@ -39,7 +45,7 @@ const ATTEMPTS: [(u8, u8, &str); 6] = [
 fn of_version(dir: &Path, version: usize) {
     let conn = raw(dir);
     conn.pragma_update(None, "journal_mode", "wal").expect("an empty database");
-    for sql in &MIGRATIONS[..version] {
+    for sql in &MIGRATIONS[..version.min(ROWS_OF)] {
         conn.execute_batch(sql).expect("the schema of then");
     }
     conn.pragma_update(None, "application_id", 0x7370_6e74).expect("ours");
@@ -63,6 +69,9 @@ fn of_version(dir: &Path, version: usize) {
         conn.execute(of_claims, (id_of(2), id_of(4))).expect("parts to us of the second version");
     }
     books(&conn);
+    for sql in &MIGRATIONS[version.min(ROWS_OF)..version] {
+        conn.execute_batch(sql).expect("the schema of then");
+    }
 }
 
 fn id_of(number: u8) -> [u8; 32] {
@@ -228,6 +237,28 @@ fn every_payment_comes_along() {
             assert_eq!((held.kind, held.hash, held.receipt), (Kind::Amp, None, amp_receipt(7)));
         }
     });
+}
+
+#[test]
+fn an_invoice_comes_along() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    of_version(dir.path(), 4);
+    let changed = raw(dir.path()).execute(
+        "UPDATE payments SET invoice = 'lnbcrt1', invoice_hash = ?2, invoice_payment_addr = ?3,
+             invoice_metadata = x'09'
+         WHERE id = ?1",
+        (id_of(3), [4; 32], [5; 32]),
+    );
+    assert_eq!(changed, Ok(1));
+    let row = open(dir.path()).ledger().payment(&id(3)).expect("read").expect("there");
+    let invoice = PaidInvoice {
+        text: "lnbcrt1".into(),
+        hash: Some(PaymentHash::from_bytes([4; 32])),
+        payment_addr: Some(PaymentSecret::from_bytes([5; 32])),
+        metadata: Some(vec![9]),
+        offered: None,
+    };
+    assert_eq!(row.plan.invoice.as_deref(), Some(&invoice));
 }
 
 #[test]

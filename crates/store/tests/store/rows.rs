@@ -118,8 +118,9 @@ pub fn plan(number: u64) -> Plan {
     let invoice = PaidInvoice {
         text: format!("lnbcrt{number}"),
         hash: Some(hash(number)),
-        payment_addr: PaymentSecret::from_bytes(bytes(6, number)),
+        payment_addr: Some(PaymentSecret::from_bytes(bytes(6, number))),
         metadata: Some(vec![1, 2, 3]),
+        offered: None,
     };
     Plan {
         asked: Some(Kind::MppKeysend),

@@ -8,8 +8,8 @@ use sponte_proto::failure::FailureCode;
 use sponte_proto::{CltvExpiryDelta, PaymentSecret, Preimage, ShortChannelId};
 use sponte_store::{PaymentsQuery, StoreError};
 
-const KINDS: [Kind; 6] =
-    [Kind::Keysend, Kind::MppKeysend, Kind::Amp, Kind::AmpInvoice, Kind::Ecdh, Kind::Bolt11];
+const KINDS: [Kind; 7] =
+    [Kind::Keysend, Kind::MppKeysend, Kind::Amp, Kind::AmpInvoice, Kind::Ecdh, Kind::Bolt11, Kind::Bolt12];
 
 fn kind() -> impl Strategy<Value = Kind> {
     prop::sample::select(&KINDS[..])
@@ -17,8 +17,14 @@ fn kind() -> impl Strategy<Value = Kind> {
 
 fn invoice() -> impl Strategy<Value = PaidInvoice> {
     let number = prop::option::of(0u64..9);
-    (".{0,9}", number, any::<[u8; 32]>(), any::<Option<Vec<u8>>>()).prop_map(|(text, n, addr, metadata)| {
-        PaidInvoice { text, hash: n.map(hash), payment_addr: PaymentSecret::from_bytes(addr), metadata }
+    let offered = prop::option::of((any::<Vec<u8>>(), any::<Option<u32>>(), any::<Option<String>>()));
+    let rest = (any::<Option<[u8; 32]>>(), any::<Option<Vec<u8>>>(), offered);
+    (".{0,9}", number, rest).prop_map(|(text, n, (addr, metadata, offered))| PaidInvoice {
+        text,
+        hash: n.map(hash),
+        payment_addr: addr.map(PaymentSecret::from_bytes),
+        metadata,
+        offered: offered.map(|(invoice, quantity, note)| Offered { invoice, quantity, note }),
     })
 }
 

@@ -3,7 +3,7 @@
 use crate::fields::{assert_same_amp, assert_same_amp_in};
 use crate::table::{Way, begin};
 use crate::world::{World, msat, pay, received_with};
-use sponte_engine::backend::Admin;
+use sponte_engine::backend::{Admin, Payable};
 use sponte_engine::commit::Kind;
 use sponte_node::{NewAmpInvoice, PaymentRequest};
 use sponte_peers::LndPay;
@@ -16,7 +16,8 @@ const ROW: &str = "AMP invoice, paid three times";
 /// As `pay-invoice` does: the node reads the invoice, and is asked to pay what it says.
 pub async fn request_of(node: &TestNode, text: &str, amount: Option<Msat>) -> PaymentRequest {
     let text = text.to_owned();
-    let invoice = node.handle().admin(move |reply| Admin::ReadInvoice(text, reply)).await.expect("it reads");
+    let read = node.handle().admin(move |reply| Admin::ReadPayable(text, reply)).await.expect("it reads");
+    let Payable::Invoice(invoice) = read else { panic!("an invoice, and no offer") };
     let amount = invoice.amount_to_pay(amount).expect("an amount");
     let request = TestNode::request_to(invoice.destination, &format!("{}msat", amount.to_msat()));
     request.for_invoice(*invoice)

@@ -78,8 +78,8 @@ async fn request_of(kind: Kind, to: &TestNode, amount: &str) -> PaymentRequest {
     }
     let new = NewAmpInvoice { amount: None, description: "coffee".into(), expiry_ms: 3_600_000 };
     let row = to.handle().create_amp_invoice(new).await.expect("an invoice");
-    let (text, payment_addr) = (row.bolt11, row.payment_addr);
-    let invoice = PaidInvoice { text, hash: None, payment_addr, metadata: None };
+    let (text, payment_addr) = (row.bolt11, Some(row.payment_addr));
+    let invoice = PaidInvoice { text, hash: None, payment_addr, metadata: None, offered: None };
     PaymentRequest { invoice: Some((invoice, row.expires_at)), ..request(to.id(), amount, None) }
 }
 
