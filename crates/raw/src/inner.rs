@@ -4,6 +4,7 @@ use crate::chain::RawChain;
 use crate::config::RawConfig;
 use crate::forwards::{Keeping, Kept};
 use crate::handler::RawHandler;
+use crate::issuer::Issuer;
 use crate::parts::*;
 use crate::pay::Waiting;
 use crate::receive::Receives;
@@ -15,7 +16,6 @@ use lightning::events::{Event, EventsProvider as _, PathFailure};
 use lightning::ln::channelmanager::ChainParameters;
 use lightning::ln::peer_handler::{IgnoringMessageHandler, MessageHandler};
 use lightning::ln::types::ChannelId;
-use lightning::onion_message::messenger::NullMessageRouter;
 use lightning::routing::scoring::{ProbabilisticScoringDecayParameters, ProbabilisticScoringFeeParameters};
 use lightning::sign::{KeysManager, NodeSigner as _};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -32,6 +32,8 @@ pub struct Inner {
     pub keeping: Keeping,
     pub receives: Mutex<Receives>,
     pub waiting: Waiting,
+    pub issuer: Arc<Issuer>,
+    messenger: Arc<Messenger>,
     /// Channels whose funding both sides have signed.
     pub funded: AtomicUsize,
     monitor: Arc<Monitor>,
@@ -70,13 +72,14 @@ impl Inner {
         let scorer = Arc::new(RwLock::new(Scorer::new(decay, graph.clone(), log.clone())));
         let penalties = ProbabilisticScoringFeeParameters::default();
         let finder = Finder::new(graph.clone(), log.clone(), keys.clone(), scorer.clone(), penalties);
+        let router = Arc::new(MessageRouter::new(graph.clone(), keys.clone()));
         let best_block = BlockLocator::new(hash, height);
         let manager = Arc::new(Manager::new(
             fees,
             monitor.clone(),
             outbox.clone(),
             Arc::new(finder),
-            Arc::new(NullMessageRouter {}),
+            router.clone(),
             log.clone(),
             keys.clone(),
             keys.clone(),
@@ -87,10 +90,22 @@ impl Inner {
         ));
         let handler =
             Arc::new(RawHandler::new(manager.clone(), graph.clone(), keys.clone(), config.announced_fee));
+        let issuer = Arc::new(Issuer::new(manager.clone()));
+        let messenger = Arc::new(Messenger::new(
+            keys.clone(),
+            keys.clone(),
+            log.clone(),
+            manager.clone(),
+            router,
+            issuer.clone(),
+            IgnoringMessageHandler {},
+            IgnoringMessageHandler {},
+            IgnoringMessageHandler {},
+        ));
         let messages = MessageHandler {
             chan_handler: handler.clone(),
             route_handler: Arc::new(Gossip::new(graph.clone(), None, log.clone())),
-            onion_message_handler: IgnoringMessageHandler {},
+            onion_message_handler: messenger.clone(),
             custom_message_handler: IgnoringMessageHandler {},
             send_only_message_handler: monitor.clone(),
         };
@@ -105,6 +120,8 @@ impl Inner {
             keeping: Keeping::default(),
             receives: Mutex::default(),
             waiting: Waiting::default(),
+            issuer,
+            messenger,
             funded: AtomicUsize::new(0),
             monitor,
             outbox,
@@ -126,6 +143,8 @@ impl Inner {
         };
         self.manager.process_pending_events(&handle);
         self.monitor.process_pending_events(&handle);
+        // It reaches nobody by itself.
+        self.messenger.process_pending_events(&|_| Ok(()));
         self.peers.process_events();
         for transaction in self.outbox.take() {
             chain.broadcast(transaction).await;

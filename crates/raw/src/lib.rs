@@ -1,7 +1,7 @@
 //! A node of plain LDK whose HTLCs carry whatever their sender wants.
 //!
 //! It forwards as LDK does, or badly: it keeps what it is to forward, fails it, or asks more than it
-//! announces. It takes keysend. What it sends goes over a given route with a given
+//! announces. It takes keysend, and makes invoices (BOLT 11) and offers (BOLT 12). What it sends goes over a given route with a given
 //! payload: LDK makes the HTLC, and its onion is exchanged as it leaves, which no signature
 //! commits to. Failures that come back are decoded, hop and code.
 //!
@@ -14,6 +14,7 @@ mod gossip;
 mod handler;
 mod htlc;
 mod inner;
+mod issuer;
 mod node;
 mod parts;
 mod pay;

@@ -34,7 +34,7 @@ const TICK: Duration = Duration::from_secs(20);
 
 /// A node of plain LDK.
 pub struct RawNode {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
     address: SocketAddr,
     secp: Secp256k1<All>,
     tasks: Vec<JoinHandle<()>>,
@@ -172,11 +172,12 @@ impl RawNode {
         usable
     }
 
-    /// Tells the network its name and features: nodes that know a channel of it listen.
+    /// Tells the network its name, features and address: nodes that know a channel of it listen.
     pub fn announce(&self, name: &str) {
         let mut alias = [0; 32];
         alias.iter_mut().zip(name.bytes()).for_each(|(byte, letter)| *byte = letter);
-        self.inner.peers.broadcast_node_announcement([0; 3], alias, vec![]);
+        let address = self.address.into();
+        self.inner.peers.broadcast_node_announcement([0; 3], alias, vec![address]);
         self.inner.peers.process_events();
     }
 

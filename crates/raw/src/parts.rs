@@ -1,6 +1,7 @@
 //! The parts of LDK that the node needs and that have little to do.
 
 use crate::handler::RawHandler;
+use crate::issuer::Issuer;
 use bitcoin::Transaction;
 use lightning::chain::chaininterface::{
     BroadcasterInterface, ConfirmationTarget, FeeEstimator, TransactionType,
@@ -10,7 +11,7 @@ use lightning::chain::channelmonitor::{ChannelMonitor, ChannelMonitorUpdate};
 use lightning::chain::{ChannelMonitorUpdateStatus, Filter};
 use lightning::ln::channelmanager;
 use lightning::ln::peer_handler::{self, IgnoringMessageHandler};
-use lightning::onion_message::messenger::NullMessageRouter;
+use lightning::onion_message::messenger::{DefaultMessageRouter, OnionMessenger};
 use lightning::routing::gossip::{NetworkGraph, P2PGossipSync};
 use lightning::routing::router::DefaultRouter;
 use lightning::routing::scoring::{ProbabilisticScorer, ProbabilisticScoringFeeParameters};
@@ -107,14 +108,26 @@ pub type Manager = channelmanager::ChannelManager<
     Arc<KeysManager>,
     Arc<Fees>,
     Arc<Finder>,
-    Arc<NullMessageRouter>,
+    Arc<MessageRouter>,
     Arc<Silent>,
+>;
+pub type MessageRouter = DefaultMessageRouter<Arc<Graph>, Arc<Silent>, Arc<KeysManager>>;
+pub type Messenger = OnionMessenger<
+    Arc<KeysManager>,
+    Arc<KeysManager>,
+    Arc<Silent>,
+    Arc<Manager>,
+    Arc<MessageRouter>,
+    Arc<Issuer>,
+    IgnoringMessageHandler,
+    IgnoringMessageHandler,
+    IgnoringMessageHandler,
 >;
 pub type Peers = peer_handler::PeerManager<
     SocketDescriptor,
     Arc<RawHandler<Manager>>,
     Arc<Gossip>,
-    IgnoringMessageHandler,
+    Arc<Messenger>,
     Arc<Silent>,
     IgnoringMessageHandler,
     Arc<KeysManager>,

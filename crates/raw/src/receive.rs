@@ -9,7 +9,7 @@ use lightning::types::payment::PaymentHash;
 /// Which payments a node takes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Receives {
-    /// Keysend, with a payment secret or without, in one part or several.
+    /// Keysend, with a payment secret or without, in one part or several; and what pays its invoices.
     #[default]
     Keysend,
     /// Keysend without a payment secret; others are failed with `required_node_feature_missing`,
@@ -29,11 +29,12 @@ impl Inner {
     ) {
         let receives = *self.receives.lock().expect("unpoisoned");
         let has_secret = fields.is_some_and(|fields| fields.payment_secret.is_some());
-        let refusal = match (receives, purpose) {
-            (Receives::Keysend, PaymentPurpose::SpontaneousPayment(preimage)) => {
+        let is_keysend = matches!(purpose, PaymentPurpose::SpontaneousPayment(_));
+        let refusal = match (receives, purpose.preimage()) {
+            (Receives::Keysend, Some(preimage)) => {
                 return self.manager.claim_funds_with_known_custom_tlvs(preimage);
             }
-            (Receives::WithoutSecret, PaymentPurpose::SpontaneousPayment(preimage)) if !has_secret => {
+            (Receives::WithoutSecret, Some(preimage)) if is_keysend && !has_secret => {
                 return self.manager.claim_funds_with_known_custom_tlvs(preimage);
             }
             (Receives::WithoutSecret, _) => FailureCode::RequiredNodeFeatureMissing,

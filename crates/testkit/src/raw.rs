@@ -137,6 +137,39 @@ impl RawNode {
         self.node.pay(keysend).await
     }
 
+    /// An offer (BOLT 12) of its own, over any amount if none is given.
+    ///
+    /// # Panics
+    /// Nobody could ask it for an invoice.
+    pub fn offer(&self, amount: Option<Msat>) -> String {
+        self.node.offer(amount).expect("somebody can ask")
+    }
+
+    /// An invoice (BOLT 11) of its own, over any amount if none is given.
+    pub fn invoice(&self, amount: Option<Msat>) -> String {
+        self.node.invoice(amount).expect("it signs")
+    }
+
+    /// Whether it answers nobody who asks for an invoice, from now on.
+    pub fn keep_silent(&self, silent: bool) {
+        self.node.keep_silent(silent);
+    }
+
+    /// How often it was asked for an invoice.
+    pub fn asked(&self) -> usize {
+        self.node.asked()
+    }
+
+    /// Whether it is connected to a node.
+    pub fn connected(&self, id: &NodeId) -> bool {
+        self.node.connected(id)
+    }
+
+    /// Whether it has a usable channel to a node.
+    pub fn is_usable(&self, to: &NodeId) -> bool {
+        !self.node.usable(to).is_empty()
+    }
+
     /// The newest usable channel to a node.
     ///
     /// # Panics

@@ -4,8 +4,10 @@
 mod archive;
 mod closing;
 mod direct;
+mod invoices;
 mod kinds;
 mod network;
+mod offers;
 mod refused;
 mod reorg;
 mod restarts;
