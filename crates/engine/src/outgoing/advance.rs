@@ -60,11 +60,12 @@ fn next(payment: &Payment, now: Timestamp) -> Next {
             None => Next::Ask(row.amount),
         };
     };
-    if attempt.pending().next().is_none() {
-        return if attempt.is_paid() { Next::Settle } else { Next::EndAttempt };
+    if attempt.parts.pending() == 0 {
+        return if attempt.parts.is_any_paid() { Next::Settle } else { Next::EndAttempt };
     }
     let missing = attempt.missing(row.amount);
-    let waits = asked.is_some() || *restored || payment.paid || attempt.is_paid() || attempt.over.is_some();
+    let taken = payment.paid || attempt.parts.is_any_paid();
+    let waits = asked.is_some() || *restored || taken || attempt.over.is_some();
     if waits || missing == Msat::ZERO {
         return Next::Wait;
     }

@@ -24,10 +24,10 @@ impl Payment {
         let attempt = attempt.as_ref();
         let number = attempt.map_or(row.attempts, |attempt| attempt.row.number);
         let Some(carrier) = Carrier::new(config, row, kind, number) else { return false };
-        let pending = attempt.map_or(0, |attempt| attempt.pending().count());
+        let pending = attempt.map_or(0, |attempt| attempt.parts.pending());
         let pending = u32::try_from(pending).unwrap_or(u32::MAX);
         let max_parts = if is_set(kind) { row.plan.max_parts.saturating_sub(pending).max(1) } else { 1 };
-        let max_fee = row.max_fee.saturating_sub(attempt.map_or(Msat::ZERO, |attempt| attempt.fee()));
+        let max_fee = row.max_fee.saturating_sub(attempt.map_or(Msat::ZERO, |attempt| attempt.parts.fee()));
         let request = RouteRequest {
             query: Query { payment: row.id, number: self.queries },
             destination,
@@ -82,13 +82,13 @@ impl Payment {
         };
         let (Some(amount), Some(fee)) = (sum(Route::amount), sum(Route::fee)) else { return false };
         let Some(beyond) = amount.checked_sub(asked.amount) else { return false };
-        let live = self.attempt.iter().flat_map(|attempt| attempt.live().map(|part| part.amount));
-        let smallest = live.chain(routes.iter().map(Route::amount)).min();
+        let live = || self.attempt.iter().flat_map(|attempt| attempt.parts.live().map(|part| part.amount));
+        let smallest = || live().chain(routes.iter().map(Route::amount)).min();
         !routes.is_empty()
             && routes.len() <= asked.max_parts as usize
             && routes.iter().all(there)
             && beyond.checked_add(fee).is_some_and(|cost| cost <= asked.max_fee)
-            && (!is_set(asked.kind) || Some(beyond) < smallest)
+            && (!is_set(asked.kind) || beyond == Msat::ZERO || Some(beyond) < smallest())
     }
 }
 

@@ -1,6 +1,7 @@
 //! An attempt begins, or goes on: HTLCs leave along the routes that were found.
 
 use super::carrier::{Carrier, Loaded};
+use super::htlcs::Htlcs;
 use super::{Answered, Asked, Attempt, Outgoing, Payment, parts};
 use crate::backend::{Command, Destination, Route};
 use crate::books::Books;
@@ -17,10 +18,10 @@ impl Payment {
         match &self.attempt {
             None => asked.amount == self.row.amount,
             Some(attempt) => {
-                let open = attempt.over.is_none() && !attempt.is_paid();
+                let open = attempt.over.is_none() && !attempt.parts.is_any_paid();
                 open && attempt.next_amount(&self.row) == asked.amount
                     && attempt.row.kind == asked.kind
-                    && attempt.pending().next().is_some()
+                    && attempt.parts.pending() > 0
             }
         }
     }
@@ -46,7 +47,7 @@ impl Payment {
                     created_at: step.now,
                     updated_at: step.now,
                 },
-                parts: vec![],
+                parts: Htlcs::default(),
                 most: None,
                 over: None,
             }
@@ -89,7 +90,7 @@ impl Outgoing {
             let part = PartRow {
                 payment: id,
                 attempt: attempt.row.number,
-                number: u32::try_from(attempt.parts.len()).unwrap_or(u32::MAX),
+                number: u32::try_from(attempt.parts.rows().len()).unwrap_or(u32::MAX),
                 channel: send.route.channel,
                 amount: send.route.amount(),
                 fee: send.route.fee(),
@@ -100,12 +101,12 @@ impl Outgoing {
             };
             payment.hidden.note(send.part, send.route.tail.as_ref());
             books.reserve(step, parts::in_flight(&attempt.row, &part));
-            self.parts.insert(send.part, id);
+            self.parts.insert(send.part, (id, attempt.parts.rows().len()));
             step.changes.parts.push(part.clone());
             attempt.parts.push(part);
             step.command(Command::Send(Box::new(send)));
         }
-        attempt.row.fee = attempt.fee();
+        attempt.row.fee = attempt.parts.fee();
         attempt.row.updated_at = step.now;
         step.changes.attempts.push(attempt.row.clone());
         step.changes.payments.push(payment.row.clone());
@@ -126,15 +127,15 @@ impl Payment {
     ) -> Option<Vec<Loaded>> {
         let total = self.row.amount;
         let attempt = self.attempt(config, step, asked.kind, carrier);
-        let first = u32::try_from(attempt.parts.len()).ok()?;
+        let first = u32::try_from(attempt.parts.rows().len()).ok()?;
         let routes = (first..).zip(routes).map(|(number, route)| {
             let part = derive::part_id(&config.node_secret, attempt.row.id, number);
             (part, number, route)
         });
         let routes: Vec<_> = routes.collect();
-        let live = attempt.live().filter_map(|part| part.sent.share.clone()).collect();
         let completes = attempt.missing(total) <= asked.amount;
-        carrier.load(config, &self.row, routes, live, completes)
+        let given = attempt.parts.share().clone();
+        carrier.load(config, &self.row, routes, given, completes)
     }
 
     /// The kind that it is, why, and what speaks against it.

@@ -90,21 +90,21 @@ impl Carrier {
         longest.encode().len()
     }
 
-    /// Puts the payment on its ways. `live` are shares that are on their way already. If these ways
-    /// complete it, the last of them takes all that is left, so that all together make the root.
+    /// Puts the payment on its ways. `given` is the XOR of the shares that are on their way
+    /// already. If these ways complete it, the last of them takes all that is left, so that all together make the root.
     pub(super) fn load(
         &self,
         config: &Config,
         row: &PaymentRow,
         routes: Vec<(PaymentId, u32, Route)>,
-        live: Vec<Share>,
+        given: Share,
         completes: bool,
     ) -> Option<Vec<Loaded>> {
         let Carrier::Amp { root, set_id, .. } = self else {
             let load = |(part, _, route)| self.load_one(config, row, part, route);
             return routes.into_iter().map(load).collect();
         };
-        let children = children(config, root, &routes, live, completes)?;
+        let children = children(config, root, &routes, given, completes)?;
         let loaded = routes.into_iter().zip(children).map(|((part, _, route), child)| Loaded {
             send: Send {
                 part,
@@ -167,13 +167,10 @@ fn children(
     config: &Config,
     root: &Root,
     routes: &[(PaymentId, u32, Route)],
-    live: Vec<Share>,
+    given: Share,
     completes: bool,
 ) -> Option<Vec<Child>> {
-    let mut rest = Sharer::new(root.clone());
-    for share in live {
-        rest = rest.merge(&Child::derive(root, share, 0));
-    }
+    let mut rest = Sharer::new(root.clone()).merge(&Child::derive(root, given, 0));
     let mut children = Vec::with_capacity(routes.len());
     for (at, (part, number, _)) in routes.iter().enumerate() {
         if completes && at + 1 == routes.len() {

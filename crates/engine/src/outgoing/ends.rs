@@ -33,7 +33,7 @@ impl Outgoing {
     pub(super) fn end_attempt(&mut self, step: &mut Step, id: PaymentId) {
         let Some(payment) = self.payments.get_mut(&id) else { return };
         let Some(Attempt { mut row, parts, over, .. }) = payment.attempt.take() else { return };
-        let failed = parts.iter().filter_map(|part| part.sent.failure);
+        let failed = parts.rows().iter().filter_map(|part| part.sent.failure);
         let never_left = failed.into_iter().all(|why| why == PartFailure::NEVER_LEFT);
         row.state = State::Failed;
         row.fee = Msat::ZERO;
@@ -90,7 +90,7 @@ impl Outgoing {
     pub(super) fn give_up(&mut self, step: &mut Step, id: PaymentId, reason: Failure) {
         self.stop_waiting(id);
         match self.payments.get_mut(&id).and_then(|payment| payment.attempt.as_mut()) {
-            Some(attempt) if attempt.pending().next().is_some() => attempt.over = Some(Over::Incomplete),
+            Some(attempt) if attempt.parts.pending() > 0 => attempt.over = Some(Over::Incomplete),
             _ => self.fail_payment(step, id, reason),
         }
     }
@@ -111,17 +111,17 @@ impl Outgoing {
     /// Ends a payment as paid.
     pub(super) fn settle_payment(&mut self, step: &mut Step, id: PaymentId) {
         let Some(Payment { mut row, attempt, paid, .. }) = self.forget(id) else { return };
-        if let Some(mut attempt) = attempt.filter(Attempt::is_paid) {
+        if let Some(mut attempt) = attempt.filter(|attempt| attempt.parts.is_any_paid()) {
             if paid {
                 step.event("anomaly", About::payment(id, row.amount), PAID_TWICE.into());
             }
             attempt.row.state = State::Settled;
-            attempt.row.fee = attempt.fee();
+            attempt.row.fee = attempt.parts.fee();
             attempt.row.updated_at = step.now;
             row.fee = cost(&row, &attempt);
             row.hash = attempt.row.hash;
             // AMP has a proof in each part, and none of the whole.
-            row.preimage = attempt.row.hash.and_then(|_| attempt.proof());
+            row.preimage = attempt.row.hash.and_then(|_| attempt.parts.proof());
             tell_partly_paid(step, &row, &attempt);
             step.changes.attempts.push(attempt.row);
         }
@@ -141,7 +141,7 @@ impl Outgoing {
 /// What a payment cost beyond its amount: all that left our channels counts, so that the books
 /// follow the channels.
 fn cost(row: &PaymentRow, attempt: &Attempt) -> Msat {
-    let left = attempt.live().map(super::parts::gross).try_fold(Msat::ZERO, Msat::checked_add);
+    let left = attempt.parts.live().map(super::parts::gross).try_fold(Msat::ZERO, Msat::checked_add);
     left.unwrap_or(Msat::MAX).saturating_sub(row.amount)
 }
 

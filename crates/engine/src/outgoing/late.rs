@@ -69,9 +69,9 @@ impl Outgoing {
         let id = row.id;
         payment.paid |= payment.attempt.as_ref().is_none_or(|current| current.row.id != attempt.id);
         if let Some(current) = payment.attempt.as_mut().filter(|current| current.row.id == attempt.id) {
-            let known = current.parts.iter_mut().find(|known| known.claim.id == part.claim.id);
-            if let Some(known) = known {
-                *known = part.clone();
+            let known = current.parts.rows().iter().position(|known| known.claim.id == part.claim.id);
+            if let Some(at) = known {
+                current.parts.replace(at, part.clone());
             }
         }
         self.stop_waiting(id);

@@ -16,6 +16,7 @@ mod attempt;
 mod carrier;
 mod ends;
 mod hidden;
+mod htlcs;
 mod late;
 mod parts;
 mod quote;
@@ -31,7 +32,8 @@ use crate::request::PayRequest;
 use crate::retry::Lesson;
 use crate::step::Step;
 use hidden::Hidden;
-use sponte_proto::{Msat, PaymentHash, PaymentId, Preimage, ShortChannelId, Timestamp};
+use htlcs::Htlcs;
+use sponte_proto::{Msat, PaymentHash, PaymentId, ShortChannelId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A payment that waits is not looked at more often for a channel that is usable again.
@@ -41,8 +43,9 @@ const LOOKS_APART_MS: u64 = 1_000;
 #[derive(Debug, Default)]
 pub(crate) struct Outgoing {
     payments: BTreeMap<PaymentId, Payment>,
-    /// Pending parts by what the backend knows them by, and whose they are.
-    parts: BTreeMap<PaymentId, PaymentId>,
+    /// Pending parts by what the backend knows them by: whose they are, and where they stand in its
+    /// attempt.
+    parts: BTreeMap<PaymentId, (PaymentId, usize)>,
     /// Payments that wait, by the time of the next look.
     timers: BTreeSet<(Timestamp, PaymentId)>,
     /// Callers who want to know what a payment would cost.
@@ -102,8 +105,7 @@ struct Answered {
 #[derive(Debug)]
 struct Attempt {
     row: AttemptRow,
-    /// All of them, by their numbers.
-    parts: Vec<PartRow>,
+    parts: Htlcs,
     /// No part carries more from now on: one that did found too little in a channel.
     most: Option<Msat>,
     /// Nothing more is sent; it ends with its last part, for this reason.
@@ -149,41 +151,17 @@ impl Payment {
 }
 
 impl Attempt {
-    fn pending(&self) -> impl Iterator<Item = &PartRow> {
-        self.parts.iter().filter(|part| part.state == State::Pending)
-    }
-
-    /// Parts that have not failed.
-    fn live(&self) -> impl Iterator<Item = &PartRow> {
-        self.parts.iter().filter(|part| part.state != State::Failed)
-    }
-
-    fn is_paid(&self) -> bool {
-        self.parts.iter().any(|part| part.state == State::Settled)
-    }
-
-    /// The first preimage that the destination gave away.
-    fn proof(&self) -> Option<Preimage> {
-        self.parts.iter().find_map(|part| part.claim.preimage.clone())
-    }
-
     /// What is neither on its way nor paid.
     fn missing(&self, amount: Msat) -> Msat {
-        self.live().fold(amount, |missing, part| missing.saturating_sub(part.amount))
+        amount.saturating_sub(self.parts.amount())
     }
 
     /// How much of what is missing is sent next: no more than found its way, as long as there may be
     /// more parts after it.
     fn next_amount(&self, row: &PaymentRow) -> Msat {
         let missing = self.missing(row.amount);
-        let room = self.pending().count() + 1 < row.plan.max_parts as usize;
+        let room = self.parts.pending() + 1 < row.plan.max_parts as usize;
         self.most.filter(|_| room).map_or(missing, |most| missing.min(most))
-    }
-
-    /// What its parts that have not failed cost.
-    fn fee(&self) -> Msat {
-        let sum = self.live().try_fold(Msat::ZERO, |sum, part| sum.checked_add(part.fee));
-        sum.unwrap_or(Msat::MAX)
     }
 }
 
@@ -206,8 +184,8 @@ impl Outgoing {
             }
             let mut parts = of_attempts.remove(&(row.payment, row.number)).unwrap_or_default();
             parts.sort_by_key(|part| part.number);
-            let pending = parts.iter().filter(|part| part.state == State::Pending);
-            outgoing.parts.extend(pending.filter_map(|part| Some((part.claim.id?, row.payment))));
+            let parts: Htlcs = parts.into_iter().collect();
+            outgoing.parts.extend(parts.open().map(|(at, part)| (part, (row.payment, at))));
             let mut attempt = Attempt { row, parts, most: None, over: None };
             attempt.over = parts::over_again(&payment.row, &attempt);
             payment.attempt = Some(attempt);

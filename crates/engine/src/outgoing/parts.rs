@@ -32,17 +32,17 @@ impl Outgoing {
         part: PaymentId,
         preimage: Preimage,
     ) {
-        let Some(id) = self.parts.remove(&part) else { return };
+        let Some((id, at)) = self.parts.remove(&part) else { return };
         if let Some(payment) = self.payments.get_mut(&id) {
             payment.hidden.forget(part);
         }
-        let Some((attempt, at)) = self.find(id, part) else { return };
-        let row = &mut attempt.parts[at];
+        let Some((attempt, mut row)) = self.find(id, at) else { return };
         row.state = State::Settled;
         row.claim.preimage = Some(preimage);
-        books.settle(step, in_flight(&attempt.row, row));
-        post_paid(books, step, &attempt.row, row);
+        books.settle(step, in_flight(&attempt.row, &row));
+        post_paid(books, step, &attempt.row, &row);
         step.changes.parts.push(row.clone());
+        attempt.parts.replace(at, row);
         attempt.row.updated_at = step.now;
         step.changes.attempts.push(attempt.row.clone());
         self.advance(config, step, id);
@@ -72,13 +72,13 @@ impl Outgoing {
         let Some(attempt) = self.payments.get(&id).and_then(|payment| payment.attempt.as_ref()) else {
             return;
         };
-        let pending = attempt.pending().filter_map(|part| part.claim.id);
-        let gone: Vec<PaymentId> = pending.filter(|part| !known.contains(part)).collect();
+        let open = attempt.parts.open().map(|(_, part)| part);
+        let gone: Vec<PaymentId> = open.filter(|part| !known.contains(part)).collect();
         for part in gone {
             self.fail_part(books, step, &SendFailed { part, why: PartFailure::NEVER_LEFT });
         }
         let Some(payment) = self.payments.get(&id) else { return };
-        if payment.attempt.as_ref().is_some_and(|attempt| attempt.live().next().is_none()) {
+        if payment.attempt.as_ref().is_some_and(|attempt| attempt.parts.live().next().is_none()) {
             self.end_attempt(step, id);
         }
     }
@@ -86,15 +86,15 @@ impl Outgoing {
     /// Notes that a part has failed, and what that teaches. Answers whose it was.
     fn fail_part(&mut self, books: &mut Books, step: &mut Step, failed: &SendFailed) -> Option<PaymentId> {
         let SendFailed { part, why } = failed;
-        let id = self.parts.remove(part)?;
-        let (attempt, at) = self.find(id, *part)?;
-        let row = &mut attempt.parts[at];
+        let (id, at) = self.parts.remove(part)?;
+        let (attempt, mut row) = self.find(id, at)?;
         row.state = State::Failed;
         row.sent.failure = Some(*why);
-        books.void(step, in_flight(&attempt.row, row));
+        books.void(step, in_flight(&attempt.row, &row));
         step.changes.parts.push(row.clone());
-        let (hops, amount) = (hops(row), row.amount);
-        attempt.row.fee = attempt.fee();
+        let (hops, amount) = (hops(&row), row.amount);
+        attempt.parts.replace(at, row);
+        attempt.row.fee = attempt.parts.fee();
         attempt.row.updated_at = step.now;
         step.changes.attempts.push(attempt.row.clone());
         let payment = self.payments.get_mut(&id)?;
@@ -113,11 +113,11 @@ impl Outgoing {
         Some(id)
     }
 
-    /// A pending part, where it stands.
-    fn find(&mut self, id: PaymentId, part: PaymentId) -> Option<(&mut Attempt, usize)> {
+    /// A pending part, and its attempt.
+    fn find(&mut self, id: PaymentId, at: usize) -> Option<(&mut Attempt, PartRow)> {
         let attempt = self.payments.get_mut(&id)?.attempt.as_mut()?;
-        let at = attempt.parts.iter().position(|row| row.claim.id == Some(part))?;
-        (attempt.parts[at].state == State::Pending).then_some((attempt, at))
+        let row = attempt.parts.rows().get(at).filter(|row| row.state == State::Pending)?.clone();
+        Some((attempt, row))
     }
 }
 
@@ -128,7 +128,7 @@ impl Payment {
         let Payment { attempt: Some(attempt), lesson, .. } = self else { return false };
         let half = Msat::new(amount.to_msat().div_ceil(2)).unwrap_or(amount);
         let splits = is_set(attempt.row.kind)
-            && attempt.pending().next().is_some()
+            && attempt.parts.pending() > 0
             && why.hop.is_some_and(|hop| hop > 0)
             && why.code == Some(FailureCode::TEMPORARY_CHANNEL_FAILURE)
             && half >= SMALLEST
@@ -187,7 +187,7 @@ fn over(row: &PaymentRow, kind: Kind, why: &PartFailure, hops: u32) -> Option<Ov
 
 /// Why a restored attempt sends nothing more.
 pub(super) fn over_again(row: &PaymentRow, attempt: &Attempt) -> Option<Over> {
-    let failures = attempt.parts.iter().filter_map(|part| Some((part.sent.failure?, hops(part))));
+    let failures = attempt.parts.rows().iter().filter_map(|part| Some((part.sent.failure?, hops(part))));
     failures.into_iter().find_map(|(why, hops)| over(row, attempt.row.kind, &why, hops))
 }
 
