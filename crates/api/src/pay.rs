@@ -109,8 +109,9 @@ pub struct Limits {
     /// No attempt starts after so many milliseconds, at most a day; a minute if it is not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_ms: Option<u64>,
-    /// How often HTLCs may leave, at most 1,000; 30 times if it is not given. Looking for a route
-    /// in vain does not count.
+    /// How often HTLCs may leave, at most 1,000; 30 times if it is not given. Each time that parts failed
+    /// and are sent again counts; smaller parts in place of one that was too large for a channel do not,
+    /// nor does looking for a route in vain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_attempts: Option<u32>,
     /// So many HTLCs may be on their way at once, at most 100; 16 if it is not given.

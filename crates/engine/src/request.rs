@@ -54,8 +54,7 @@ pub struct PayRequest {
     /// No attempt starts later than this after the request. What is on its way by then is waited
     /// for.
     pub timeout_ms: u64,
-    /// How often HTLCs may leave. What goes out in pieces, because a channel had too little for the
-    /// whole, counts once.
+    /// How often HTLCs may leave, see [`Plan::tries`].
     pub max_attempts: u32,
     /// Blocks between our tip and the final HTLC's expiry; `None` for [`Config::final_cltv`].
     pub final_cltv: Option<CltvExpiryDelta>,

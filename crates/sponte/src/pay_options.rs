@@ -28,7 +28,7 @@ pub struct PayOptions {
     /// How many HTLCs may be on their way at once, 1 to 100 [default: 16]
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=100))]
     pub max_parts: Option<u32>,
-    /// How often HTLCs may leave, 1 to 1000 [default: 30]
+    /// How often HTLCs may leave, again after a failure included, 1 to 1000 [default: 30]
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub max_attempts: Option<u32>,
     /// Blocks until the HTLC expires at the destination, 42 to 800 [default: 144, or what an invoice

@@ -21,7 +21,9 @@ pub struct Plan {
     pub hints: Vec<Vec<RouteHint>>,
     /// The invoice that is paid.
     pub invoice: Option<Box<PaidInvoice>>,
-    /// How often HTLCs left, those of one amount once. Counts against [`PaymentRow::max_attempts`](super::PaymentRow::max_attempts).
+    /// How often HTLCs left: once for each attempt, and once more each time that parts of it failed and
+    /// were sent again. Smaller parts in place of one that was too large for a channel are no further
+    /// try. Counts against [`PaymentRow::max_attempts`](super::PaymentRow::max_attempts).
     pub tries: u32,
     /// The caller wants no further attempt.
     pub canceled: bool,

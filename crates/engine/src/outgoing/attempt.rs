@@ -49,6 +49,8 @@ impl Payment {
                 },
                 parts: Htlcs::default(),
                 most: None,
+                larger: 0,
+                counts: true,
                 over: None,
             }
         })
@@ -77,10 +79,7 @@ impl Outgoing {
         };
         payment.row.updated_at = step.now;
         let Some(attempt) = &mut payment.attempt else { return };
-        // What goes out piece by piece counts once.
-        if attempt.missing(payment.row.amount) <= asked.amount {
-            payment.row.plan.tries += 1;
-        }
+        payment.row.plan.tries += u32::from(std::mem::take(&mut attempt.counts));
         for Loaded { send, share } in loaded {
             // Only ECDH has a hash that follows from the route.
             if attempt.row.kind == Kind::Ecdh {

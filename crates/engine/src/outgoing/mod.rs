@@ -108,6 +108,10 @@ struct Attempt {
     parts: Htlcs,
     /// No part carries more from now on: one that did found too little in a channel.
     most: Option<Msat>,
+    /// So many parts went out before that was known.
+    larger: usize,
+    /// What leaves next is a try: the first of it, or something has failed since.
+    counts: bool,
     /// Nothing more is sent; it ends with its last part, for this reason.
     over: Option<Over>,
 }
@@ -146,7 +150,8 @@ impl Payment {
     /// Why nothing more may be sent, if so.
     fn spent(&self, now: Timestamp) -> bool {
         let row = &self.row;
-        row.plan.canceled || now >= row.deadline || row.plan.tries >= row.max_attempts
+        let counts = self.attempt.as_ref().is_none_or(|attempt| attempt.counts);
+        row.plan.canceled || now >= row.deadline || counts && row.plan.tries >= row.max_attempts
     }
 }
 
@@ -186,9 +191,7 @@ impl Outgoing {
             parts.sort_by_key(|part| part.number);
             let parts: Htlcs = parts.into_iter().collect();
             outgoing.parts.extend(parts.open().map(|(at, part)| (part, (row.payment, at))));
-            let mut attempt = Attempt { row, parts, most: None, over: None };
-            attempt.over = parts::over_again(&payment.row, &attempt);
-            payment.attempt = Some(attempt);
+            payment.attempt = Some(Attempt::restored(row, parts, &payment.row));
         }
         outgoing
     }

@@ -2,6 +2,7 @@
 
 use super::carrier::is_set;
 use super::hidden::Taught;
+use super::htlcs::Htlcs;
 use super::{Attempt, Outgoing, Over, Payment};
 use crate::backend::SendFailed;
 use crate::books::{Books, Entry};
@@ -92,14 +93,17 @@ impl Outgoing {
         row.sent.failure = Some(*why);
         books.void(step, in_flight(&attempt.row, &row));
         step.changes.parts.push(row.clone());
-        let (hops, amount) = (hops(&row), row.amount);
+        let hops = hops(&row);
         attempt.parts.replace(at, row);
         attempt.row.fee = attempt.parts.fee();
         attempt.row.updated_at = step.now;
         step.changes.attempts.push(attempt.row.clone());
         let payment = self.payments.get_mut(&id)?;
         let path = payment.hidden.forget(*part);
-        let taught = payment.halve(why, amount) || payment.learn(why, hops, path);
+        let taught = payment.halve(at) || payment.learn(why, hops, path);
+        if let Some(attempt) = &mut payment.attempt {
+            attempt.counts |= attempt.is_failed_try(at);
+        }
         let pause = match retry::outcome(why, hops) {
             Outcome::Pause => true,
             // Without something new to avoid the same would happen at once, again and again.
@@ -123,21 +127,22 @@ impl Outgoing {
 
 impl Payment {
     /// A channel had too little for a part of a set: from now on they are half as large, and the channel
-    /// may carry one of those. Answers whether that is so.
-    fn halve(&mut self, why: &PartFailure, amount: Msat) -> bool {
+    /// may carry one of those. Answers whether it did not know that.
+    fn halve(&mut self, at: usize) -> bool {
         let Payment { attempt: Some(attempt), lesson, .. } = self else { return false };
-        let half = Msat::new(amount.to_msat().div_ceil(2)).unwrap_or(amount);
-        let splits = is_set(attempt.row.kind)
-            && attempt.parts.pending() > 0
-            && why.hop.is_some_and(|hop| hop > 0)
-            && why.code == Some(FailureCode::TEMPORARY_CHANNEL_FAILURE)
-            && half >= SMALLEST
-            && attempt.most.is_none_or(|most| half < most);
-        if splits {
+        let row = &attempt.parts.rows()[at];
+        let Some(half) = half(attempt.row.kind, row).filter(|_| attempt.parts.pending() > 0) else {
+            return false;
+        };
+        if attempt.most.is_none_or(|most| half < most) {
             attempt.most = Some(half);
+            attempt.larger = attempt.parts.rows().len();
+        }
+        let was_large = at < attempt.larger;
+        if was_large {
             *lesson = None;
         }
-        splits
+        was_large
     }
 
     /// Answers whether there is a channel, or a blinded path, more to avoid.
@@ -174,6 +179,36 @@ impl Payment {
     }
 }
 
+impl Attempt {
+    /// As its rows say.
+    pub(super) fn restored(row: AttemptRow, parts: Htlcs, payment: &PaymentRow) -> Attempt {
+        let most = parts.rows().iter().filter_map(|part| half(row.kind, part)).min();
+        let is_larger = |part: &PartRow| most.is_some_and(|most| part.amount > most);
+        let larger = parts.rows().iter().rposition(is_larger).map_or(0, |last| last + 1);
+        let mut attempt = Attempt { row, parts, most, larger, counts: false, over: None };
+        // Rather one too many than one too few: no row tells what was sent again since.
+        let failed = (0..attempt.parts.rows().len()).any(|at| attempt.is_failed_try(at));
+        attempt.counts = failed && attempt.missing(payment.amount) != Msat::ZERO;
+        attempt.over = over_again(payment, &attempt);
+        attempt
+    }
+
+    /// Whether sending again what a part carried is another try. Not if it never left, and not if it
+    /// only was larger than what goes out by now: there is an end to halving.
+    fn is_failed_try(&self, at: usize) -> bool {
+        let row = &self.parts.rows()[at];
+        let too_large = at < self.larger && half(self.row.kind, row).is_some();
+        row.sent.failure.is_some_and(|why| why != PartFailure::NEVER_LEFT && !too_large)
+    }
+}
+
+/// What a part is made smaller to, if a channel on the way had too little for it.
+fn half(kind: Kind, part: &PartRow) -> Option<Msat> {
+    let why = part.sent.failure.filter(|why| why.code == Some(FailureCode::TEMPORARY_CHANNEL_FAILURE))?;
+    let half = Msat::new(part.amount.to_msat().div_ceil(2))?;
+    (is_set(kind) && why.hop.is_some_and(|hop| hop > 0) && half >= SMALLEST).then_some(half)
+}
+
 fn over(row: &PaymentRow, kind: Kind, why: &PartFailure, hops: u32) -> Option<Over> {
     match retry::outcome(why, hops) {
         Outcome::Refused => Some(Over::Refused(failure::refused(row, kind, why))),
@@ -186,7 +221,7 @@ fn over(row: &PaymentRow, kind: Kind, why: &PartFailure, hops: u32) -> Option<Ov
 }
 
 /// Why a restored attempt sends nothing more.
-pub(super) fn over_again(row: &PaymentRow, attempt: &Attempt) -> Option<Over> {
+fn over_again(row: &PaymentRow, attempt: &Attempt) -> Option<Over> {
     let failures = attempt.parts.rows().iter().filter_map(|part| Some((part.sent.failure?, hops(part))));
     failures.into_iter().find_map(|(why, hops)| over(row, attempt.row.kind, &why, hops))
 }

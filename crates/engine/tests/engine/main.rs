@@ -17,4 +17,5 @@ mod recovery;
 mod rig;
 mod senders;
 mod simulator;
+mod tries;
 mod world;
