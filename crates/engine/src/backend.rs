@@ -26,7 +26,7 @@ use sponte_proto::{BlockHeight, ChannelId, Msat, NodeId, PaymentHash, PaymentId,
 /// What the engine wants done. Given in the step that decided it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// Look for routes. Answered by [`BackendEvent::Routes`] in the same step.
+    /// Look for routes. Answered by [`BackendEvent::Routes`], in the order of the questions.
     Route(Box<RouteRequest>),
     /// Send an HTLC. Ends in [`BackendEvent::PartSent`] or [`BackendEvent::PartFailed`].
     Send(Box<Send>),

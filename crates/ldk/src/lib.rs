@@ -135,6 +135,7 @@ pub struct Ldk {
     pub(crate) recovery: Recovery,
     /// Questions to issuers of offers.
     pub(crate) asks: Asks,
+    pub(crate) route_queue: route::RouteQueue,
     /// HTLCs to us that LDK has shown and that are neither claimed nor failed.
     pub(crate) waiting: incoming::Waiting,
     /// Hashes that the engine has claimed, until LDK says that it has.

@@ -4,6 +4,7 @@ mod blinded;
 mod none;
 mod params;
 mod path_length;
+mod queue;
 
 use crate::Ldk;
 use crate::convert::{channel_id, msat, node_id, public_key};
@@ -13,12 +14,22 @@ use lightning::ln::channel_state::ChannelDetails;
 use lightning::routing::gossip;
 use lightning::routing::router::{self, Path, RouteParameters, Router as _};
 use params::route_parameters;
+pub(crate) use queue::RouteQueue;
 use sponte_engine::backend::{BackendEvent, Destination, NoRoutes, Route, RouteHop, RouteRequest, Routes};
 use sponte_proto::{Features, ShortChannelId, amp, keysend, mpp};
+use std::time::Instant;
 
 impl Ldk {
-    /// Looks for routes. They are told in the same step.
-    pub(crate) fn route(&mut self, request: &RouteRequest) {
+    /// Looks for routes, for as many questions as a step has time for.
+    pub(crate) fn answer_routes(&mut self) {
+        while let Some(request) = self.route_queue.next() {
+            let begun = Instant::now();
+            self.route(&request);
+            self.route_queue.took(begun.elapsed());
+        }
+    }
+
+    fn route(&mut self, request: &RouteRequest) {
         let routes = Routes {
             query: request.query,
             found: self.find_routes(request),

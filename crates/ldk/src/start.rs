@@ -203,6 +203,7 @@ impl Ldk {
             peers,
             asks: Asks::new(answers),
             waiting: BTreeMap::new(),
+            route_queue: Default::default(),
             claims: HashSet::new(),
             opens: BTreeMap::new(),
             pending_unbooked: HashMap::new(),

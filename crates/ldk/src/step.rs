@@ -47,12 +47,13 @@ impl Backend for Ldk {
         if std::mem::replace(&mut self.told_height, height) != height {
             self.events.push(BackendEvent::Block(height));
         }
+        self.answer_routes();
         std::mem::take(&mut self.events)
     }
 
     fn execute(&mut self, command: Command) {
         match command {
-            Command::Route(request) => self.route(&request),
+            Command::Route(request) => self.route_queue.push(request),
             Command::Send(send) => self.send(&send),
             Command::Claim(hash, preimage) => {
                 self.waiting.remove(&hash);
@@ -98,6 +99,10 @@ impl Backend for Ldk {
     }
 
     fn seal(&mut self) -> Option<Sealed> {
+        if self.route_queue.end_step() {
+            // The others are answered in the next step.
+            (self.waker)();
+        }
         self.seal_manager();
         // After the manager: what a peer's thread makes it broadcast meanwhile must not be missing
         // beside a manager that has let go of it.

@@ -12,6 +12,7 @@ use sponte_ldk::{Config, Ldk, Stored};
 use sponte_proto::amp::{Shard, reconstruct};
 use sponte_proto::{ChannelId, Msat, NodeId, PaymentId, Preimage, Records, Sat};
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::runtime::Runtime;
@@ -48,6 +49,7 @@ pub struct Node {
     crash: Option<(u32, Crash)>,
     routes: Vec<Routes>,
     queries: u32,
+    woken: Arc<AtomicBool>,
     running: Option<(Ldk, Runtime)>,
 }
 
@@ -80,6 +82,7 @@ impl Node {
             crash: None,
             routes: vec![],
             queries: 0,
+            woken: Arc::default(),
             running: None,
         };
         node.run();
@@ -105,7 +108,8 @@ impl Node {
             Ok::<_, ()>(rows.map(|((_, key), value)| (key.clone(), value.clone())).collect())
         });
         let stored = stored.expect("it reads");
-        let wake = Arc::new(|| ());
+        let woken = self.woken.clone();
+        let wake = Arc::new(move || woken.store(true, Ordering::Release));
         let ldk = Ldk::open(self.config.clone(), &self.seed(), stored, runtime.handle().clone(), wake);
         self.running = Some((ldk.unwrap_or_else(|why| panic!("{} starts: {why}", self.name)), runtime));
         self.execute(Command::Accept(Kinds::default()));
@@ -221,16 +225,25 @@ impl Node {
         }
     }
 
-    /// What was said to a question, in the same step.
+    /// What was said to a question.
     pub fn routes(&mut self, mut request: RouteRequest) -> Routes {
         self.queries += 1;
         request.query.number = self.queries;
         let query = request.query;
         self.execute(Command::Route(Box::new(request)));
-        self.poll();
+        while self.routes.is_empty() {
+            self.step();
+        }
         let answers: Vec<Routes> = self.routes.drain(..).collect();
         assert_eq!(answers.iter().map(|routes| routes.query).collect::<Vec<_>>(), [query]);
         answers.into_iter().next().expect("one")
+    }
+
+    /// What one step answers to questions that were asked before, and whether it asks for another.
+    pub fn answered_in_a_step(&mut self) -> (Vec<Routes>, bool) {
+        self.woken.store(false, Ordering::Release);
+        self.step();
+        (std::mem::take(&mut self.routes), self.woken.load(Ordering::Acquire))
     }
 
     /// Gives an HTLC out; it leaves with the next step.

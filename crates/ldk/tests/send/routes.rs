@@ -1,7 +1,7 @@
 //! Why there are no routes.
 
 use crate::net::{ALICE, BOB, CAROL, DAVE, Net, sat};
-use sponte_engine::backend::{NoRoutes, RouteRequest};
+use sponte_engine::backend::{Command, NoRoutes, RouteRequest};
 use sponte_proto::{Msat, NodeId, ShortChannelId};
 
 fn why(net: &mut Net, request: RouteRequest) -> NoRoutes {
@@ -58,6 +58,26 @@ fn each_reason_is_told() {
     }]];
     let routes = net.routes(hinted).found.expect("the hint says how");
     assert_eq!(routes[0].hops[2].channel, ShortChannelId::new(77));
+}
+
+#[test]
+fn a_flood_of_questions_keeps_no_step_from_ending() {
+    let mut net = Net::new();
+    let mut asked = vec![];
+    for number in 0..200 {
+        let mut request = net.request(BOB, sat(1_000));
+        request.query.number = number;
+        asked.push(request.query);
+        net[ALICE].execute(Command::Route(Box::new(request)));
+    }
+    let mut answered = vec![];
+    while answered.len() < asked.len() {
+        let (routes, woken) = net[ALICE].answered_in_a_step();
+        assert!((1..=64).contains(&routes.len()), "{} in one step", routes.len());
+        answered.extend(routes.iter().map(|routes| routes.query));
+        assert!(woken || answered.len() == asked.len(), "nothing else would end the wait of the others");
+    }
+    assert_eq!(answered, asked);
 }
 
 #[test]
