@@ -10,6 +10,7 @@ use lightning::routing::scoring::ScoreUpdate;
 use lightning::types::payment::PaymentPreimage;
 use sponte_engine::backend::{BackendEvent, Forward, SendFailed};
 use sponte_engine::commit::PartFailure;
+use sponte_proto::failure::FailureCode;
 use sponte_proto::{ChannelId, Msat, PaymentId, Preimage, ShortChannelId};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -60,7 +61,11 @@ impl Ldk {
         if why.hop.is_some_and(|hop| hop as usize == path.hops.len()) {
             return self.score(|scorer, now| scorer.probe_successful(path, now));
         }
-        if let PathFailure::OnPath { network_update: Some(update) } = failure {
+        // A node that knows no next peer may only have lost its connection: LDK would take their channel
+        // out of the graph, and the next payment would not find whoever is back.
+        if let PathFailure::OnPath { network_update: Some(update) } = failure
+            && why.code != Some(FailureCode::UNKNOWN_NEXT_PEER)
+        {
             self.node.graph.handle_network_update(update);
         }
         // Of our own channels the balance is known; what nobody can read teaches nothing.

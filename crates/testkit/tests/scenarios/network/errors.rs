@@ -96,7 +96,7 @@ async fn what_is_no_payment_is_refused_with_a_word_of_the_table() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_the_destination_or_its_neighbour_says_is_told() {
+async fn what_the_destination_says_is_told() {
     let network = Network::start().await;
     let alice = api(&network.alice).await;
     let receive = Receive { min: sat(50_000), ..Receive::default() };
@@ -108,14 +108,25 @@ async fn what_the_destination_or_its_neighbour_says_is_told() {
         &["refused keysend", "incorrect_or_unknown_payment_details", "hop 3"],
     );
 
-    // Ned's only neighbour. Once it knows no such peer, the graph has forgotten their channel.
-    for forwards in [Forwards::FailForNow, Forwards::FailForGood] {
+    network.audited().await;
+}
+
+/// Ned's only neighbour knows no such peer. What LDK holds against their channel for good is nothing
+/// of the kind: whoever is back is paid.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_was_offline_is_paid_once_it_is_back() {
+    let network = Network::start().await;
+    let alice = api(&network.alice).await;
+    for forwards in [Forwards::FailForGood, Forwards::FailForNow, Forwards::FailForGood] {
         network.gus.choose(forwards);
         let mut request = keysend(network.ned.id(), sat(1_000));
         request.limits.timeout_ms = Some(1_500);
         let paid = alice.pay(&request, WAIT).await.expect("a sound request");
         assert_says(&paid, "recipient_offline", &["is probably offline", "try again later"]);
     }
+    network.gus.choose(Forwards::Pass);
+    let paid = alice.pay(&keysend(network.ned.id(), sat(1_000)), WAIT).await.expect("a sound request");
+    assert_eq!(paid.payment.state, State::Settled, "{paid:#?}");
     network.audited().await;
 }
 
