@@ -6,18 +6,23 @@ mod params;
 mod path_length;
 mod queue;
 
-use crate::Ldk;
 use crate::convert::{channel_id, msat, node_id, public_key};
+use crate::{Ldk, Parts};
 use bitcoin::secp256k1::PublicKey;
 use blinded::Tails;
 use lightning::ln::channel_state::ChannelDetails;
 use lightning::routing::gossip;
 use lightning::routing::router::{self, Path, RouteParameters, Router as _};
+use lightning::routing::scoring::FixedPenaltyScorer;
+use lightning::sign::EntropySource as _;
 use params::route_parameters;
 pub(crate) use queue::RouteQueue;
 use sponte_engine::backend::{BackendEvent, Destination, NoRoutes, Route, RouteHop, RouteRequest, Routes};
 use sponte_proto::{Features, ShortChannelId, amp, keysend, mpp};
 use std::time::Instant;
+
+/// One way of looking.
+type Finder = fn(&Ldk, &RouteParameters, &[ChannelDetails]) -> Option<router::Route>;
 
 impl Ldk {
     /// Looks for routes, for as many questions as a step has time for.
@@ -41,7 +46,7 @@ impl Ldk {
     fn find_routes(&self, request: &RouteRequest) -> Result<Vec<Route>, NoRoutes> {
         let (params, tails) = self.parameters(request)?;
         let channels = self.node.manager.list_usable_channels();
-        let route = self.find(&params, &channels).or_else(|| self.find_uneven(&params, &channels));
+        let route = self.find_parts(Ldk::find, &params, &channels);
         let route = match route {
             Some(route) => route,
             None => self.look_why(request, params, &channels)?,
@@ -73,16 +78,31 @@ impl Ldk {
         self.node.router.find_route(&self.node.id, params, Some(&first_hops), inflight).ok()
     }
 
+    /// What costs least, whatever is known of its channels.
+    fn find_cheapest(&self, params: &RouteParameters, channels: &[ChannelDetails]) -> Option<router::Route> {
+        let first_hops: Vec<&ChannelDetails> = channels.iter().collect();
+        let Parts { id, graph, log, entropy, .. } = &self.node;
+        let fees_alone = FixedPenaltyScorer::with_penalty(0);
+        let seed = entropy.get_secure_random_bytes();
+        router::find_route(id, params, graph, Some(&first_hops), log.clone(), &fees_alone, &(), &seed).ok()
+    }
+
     /// LDK wants of each of n paths at least an n-th of the amount: of two channels with 60 and 45
     /// that is too much for 100. If more paths are allowed it may find as few.
-    fn find_uneven(&self, params: &RouteParameters, channels: &[ChannelDetails]) -> Option<router::Route> {
+    fn find_parts(
+        &self,
+        find: Finder,
+        params: &RouteParameters,
+        channels: &[ChannelDetails],
+    ) -> Option<router::Route> {
         let most = params.payment_params.max_path_count;
-        if most < 2 {
-            return None;
+        let found = find(self, params, channels);
+        if found.is_some() || most < 2 {
+            return found;
         }
         let mut params = params.clone();
         params.payment_params.max_path_count = most.saturating_mul(8);
-        self.find(&params, channels).filter(|route| route.paths.len() <= most.into())
+        find(self, &params, channels).filter(|route| route.paths.len() <= most.into())
     }
 
     /// What is known of who is paid: its announcement, else its greeting if it is connected.

@@ -33,7 +33,14 @@ impl Ldk {
     ) -> Result<Route, NoRoutes> {
         params.max_total_routing_fee_msat = None;
         let limit = request.max_fee.to_msat();
-        if let Some(route) = self.find(&params, channels).or_else(|| self.find_uneven(&params, channels)) {
+        if let Some(mut route) = self.find_parts(Ldk::find, &params, channels) {
+            // What the router prefers is what it trusts most, not what costs least.
+            if route.get_total_fees() > limit
+                && let Some(cheapest) = self.find_parts(Ldk::find_cheapest, &params, channels)
+                && cheapest.get_total_fees() < route.get_total_fees()
+            {
+                route = cheapest;
+            }
             let cheapest = route.get_total_fees();
             let dear = NoRoutes::FeeLimitTooLow { cheapest: msat(cheapest) };
             return if cheapest <= limit { Ok(route) } else { Err(dear) };
