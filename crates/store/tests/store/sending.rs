@@ -2,7 +2,9 @@
 
 use crate::rows::*;
 use proptest::prelude::*;
+use sponte_engine::backend::{BackendEvent, Command, Recovered, SendFailed};
 use sponte_engine::commit::*;
+use sponte_engine::{Config, Engine, Fact, Input, NodeSecret, Output};
 use sponte_proto::amp::{SetId, Share};
 use sponte_proto::failure::FailureCode;
 use sponte_proto::{CltvExpiryDelta, PaymentSecret, Preimage, ShortChannelId};
@@ -152,6 +154,50 @@ fn a_start_reads_all_parts_of_the_attempts_that_go_on() {
     assert_eq!(snapshot.payments, rows.payments);
     assert_eq!(snapshot.attempts, rows.attempts[1..]);
     assert_eq!(snapshot.parts, rows.parts[1..]);
+}
+
+/// A payment whose first attempt was taken for failed, and then proven, while the second was on its way.
+fn proven_late() -> ChangeSet {
+    let mut rows = amp(1);
+    let payment = &mut rows.payments[0];
+    (payment.preimage, payment.plan.canceled, payment.attempts) = (None, false, 2);
+    rows.attempts[0].state = State::Settled;
+    rows.parts = vec![shard(10, 1, 0, 0, State::Settled), shard(11, 1, 1, 0, State::Pending)];
+    let key = format!("out/{}/0", rows.attempts[1].id);
+    let on_its_way = transfer(&key, Account::Channel(channel(1)), Account::InFlightOut, 20_000);
+    rows.transfers = vec![of_payment(1, pending(on_its_way))];
+    rows
+}
+
+#[test]
+fn a_start_reads_that_an_attempt_before_is_paid() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let store = open(dir.path());
+    let rows = proven_late();
+    write_changes(&store, rows.clone()).expect("written");
+    store.close().expect("nothing failed");
+    let store = open(dir.path());
+    let snapshot = store.snapshot().expect("read");
+    assert_eq!((&snapshot.attempts, &snapshot.parts[..]), (&rows.attempts, &rows.parts[1..]));
+
+    // AMP has no proof in the payment's row: nothing else tells that it is paid.
+    let config = Config::new(node(9), NodeSecret::new([7; 32]));
+    let mut engine = Engine::new(config, snapshot);
+    let part = rows.parts[1].claim.id.expect("set");
+    let recovered = Recovered { parts: vec![part], ..Recovered::default() };
+    engine.handle_input(Input::Recovered(recovered), at(5_000));
+    let why = PartFailure { hop: Some(1), ..PartFailure::default() };
+    let failed = BackendEvent::PartFailed(SendFailed { part, why });
+    engine.handle_input(Input::Backend(failed, Fact::None), at(5_001));
+    while let Some(output) = engine.poll_output() {
+        match output {
+            Output::Persist(changes) => drop(write_changes(&store, *changes).expect("written")),
+            Output::Backend(Command::Route(_) | Command::Send(_)) => panic!("it would be paid twice"),
+            _ => {}
+        }
+    }
+    let row = store.ledger().payment(&id(1)).expect("read").expect("there");
+    assert_eq!(row.state, State::Settled);
 }
 
 #[test]

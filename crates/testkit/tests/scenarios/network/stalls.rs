@@ -2,6 +2,9 @@
 
 use super::{EVERY, SPONTANEOUS, Told, msat, pending, request, request_of};
 use sponte_engine::commit::{Kind, State};
+use sponte_proto::CltvExpiryDelta;
+use sponte_proto::failure::FailureCode;
+use sponte_store::PaymentsQuery;
 use sponte_testkit::{Forwards, Network, until};
 use std::time::Duration;
 
@@ -126,4 +129,55 @@ async fn time_that_ends_while_a_part_is_kept_ends_attempts_and_not_the_part() {
         );
         network.audited().await;
     }
+}
+
+/// Sid keeps his shard, then knows no next peer, and whoever else could carry it is too dear. The others
+/// wait at carol until she gives them back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_shard_that_is_lost_brings_all_others_back() {
+    // Parts of an MPP keysend are LDK's to give back, and near their expiry it says so.
+    let unknown = FailureCode::INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS;
+    for (kind, said) in [(Kind::Amp, FailureCode::MPP_TIMEOUT), (Kind::MppKeysend, unknown)] {
+        let network = Network::start().await;
+        network.sid.choose(Forwards::Stall);
+        let mut request = request(network.carol.id(), "1400000sat", Some(kind));
+        request.max_fee = Some(msat(199_000));
+        request.fall_back = Some(false);
+        request.final_cltv = Some(CltvExpiryDelta::new(80));
+        request.timeout_ms = 4_000;
+        let id = network.alice.begin(request).await.expect("a sound request");
+        network.sid.keeps(1).await;
+        network.sid.choose(Forwards::FailForGood);
+        let row = network.alice.handle().payment_ended(id, Duration::from_secs(5)).await.expect("a row");
+        assert_eq!(row.state, State::Pending, "{kind:?}: the others are on their way");
+        given_back(&network, id).await;
+        let told = Told::of(&network.alice, id).await;
+        assert_eq!(told.assert_failed().0, "fee_limit_too_low", "{kind:?} {:#?}", told.parts);
+        assert_eq!((told.attempts.len(), told.failed().len()), (1, told.parts.len()), "{kind:?}");
+        let over = |node| told.parts.iter().filter(move |part| part.route.contains(&node));
+        for part in over(network.sid.id()) {
+            let why = part.sent.failure.expect("it failed");
+            assert_eq!((why.hop, why.code), (Some(1), Some(FailureCode::UNKNOWN_NEXT_PEER)), "{part:#?}");
+        }
+        let by_fay: Vec<_> = over(network.fay.id()).collect();
+        let waited = by_fay.iter().filter_map(|part| part.sent.failure);
+        let waited = waited.filter(|why| why.code == Some(said) && why.hop == Some(3));
+        assert!(waited.count() > 0, "{kind:?}: they were at carol: {by_fay:#?}");
+        let received = network.carol.handle().ledger().payments(PaymentsQuery::default());
+        assert_eq!(received.expect("the ledger reads").rows, [], "{kind:?}");
+        network.audited().await;
+    }
+}
+
+/// Mines until the destination gives back what waits there, in steps smaller than what it leaves the hops
+/// before it.
+async fn given_back(network: &Network, id: sponte_proto::PaymentId) {
+    for _ in 0..120 {
+        network.net.mine_and_sync(6, &network.ours()).await;
+        let parts = network.alice.handle().ledger().parts(&id).expect("the ledger reads");
+        if parts.iter().all(|part| part.state == State::Failed) {
+            return;
+        }
+    }
+    panic!("nothing came back");
 }
