@@ -2,8 +2,9 @@
 
 use super::{EVERY, SPONTANEOUS, Told, msat, pending, request, request_of};
 use sponte_engine::commit::{Kind, State};
-use sponte_proto::CltvExpiryDelta;
+use sponte_node::PaymentRequest;
 use sponte_proto::failure::FailureCode;
+use sponte_proto::{CltvExpiryDelta, Msat};
 use sponte_store::PaymentsQuery;
 use sponte_testkit::{Forwards, Network, until};
 use std::time::Duration;
@@ -131,8 +132,8 @@ async fn time_that_ends_while_a_part_is_kept_ends_attempts_and_not_the_part() {
     }
 }
 
-/// Sid keeps his shard, then knows no next peer, and whoever else could carry it is too dear. The others
-/// wait at carol until she gives them back.
+/// Sid keeps his shard, then knows no next peer, and whoever else could carry it asks for more than is left of
+/// the limit. The others wait at carol until she gives them back.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_shard_that_is_lost_brings_all_others_back() {
     // Parts of an MPP keysend are LDK's to give back, and near their expiry it says so.
@@ -141,8 +142,8 @@ async fn a_shard_that_is_lost_brings_all_others_back() {
         let network = Network::start().await;
         network.sid.choose(Forwards::Stall);
         let mut request = request(network.carol.id(), "1400000sat", Some(kind));
-        request.max_fee = Some(msat(199_000));
         request.fall_back = Some(false);
+        request.max_fee = Some(bob_alone(&network, &request).await);
         request.final_cltv = Some(CltvExpiryDelta::new(80));
         request.timeout_ms = 4_000;
         let id = network.alice.begin(request).await.expect("a sound request");
@@ -167,6 +168,17 @@ async fn a_shard_that_is_lost_brings_all_others_back() {
         assert_eq!(received.expect("the ledger reads").rows, [], "{kind:?}");
         network.audited().await;
     }
+}
+
+/// What bob asks for all that would go by sid, and 2 sat: beside what else is on its way it is too little.
+async fn bob_alone(network: &Network, request: &PaymentRequest) -> Msat {
+    let request = PaymentRequest { max_fee: Some(msat(199_000)), ..request.clone() };
+    let quoted = network.alice.handle().quote(request).await.expect("a sound request").expect("routes");
+    let sid = network.sid.id();
+    let by_sid = quoted.routes.iter().filter(|route| route.hops[0].node == sid);
+    let by_sid: u64 = by_sid.map(|route| route.amount().to_msat()).sum();
+    assert!(by_sid > 0 && quoted.routes.len() > 2, "{quoted:#?}");
+    msat(200_000 + by_sid.div_ceil(10_000) + 2_000)
 }
 
 /// Mines until the destination gives back what waits there, in steps smaller than what it leaves the hops
