@@ -264,6 +264,11 @@ pub struct Failure {
     pub message: String,
 }
 
+impl Failure {
+    /// The code of an attempt, or payment, whose kind the destination does not take.
+    pub const REFUSED: &str = "recipient_refused";
+}
+
 /// One try to pay, with one hash, or one AMP set. It lives as long as any of its parts is pending.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AttemptRow {
@@ -444,9 +449,10 @@ pub struct EventRow {
 pub struct Snapshot {
     /// Every payment that is pending or held, both directions.
     pub payments: Vec<PaymentRow>,
-    /// The attempts of those that have not failed. One that is settled was taken for failed before.
+    /// The attempts of those, by payment and number: the one that is pending; one that is settled, which
+    /// was taken for failed before; and those that failed as [`Failure::REFUSED`].
     pub attempts: Vec<AttemptRow>,
-    /// The parts of those attempts, and of those incoming payments.
+    /// The parts of attempts that are pending, and of those incoming payments.
     pub parts: Vec<PartRow>,
     /// Posted balances of all channel accounts that are not zero, signed msat.
     pub channel_balances_msat: Vec<(ChannelId, i64)>,

@@ -74,7 +74,7 @@ pub(crate) fn refused(payment: &PaymentRow, kind: Kind, why: &PartFailure) -> Fa
         Kind::MppKeysend | Kind::Amp | Kind::Ecdh => "try another --kind, or ask its owner what it accepts",
     };
     failure(
-        "recipient_refused",
+        Failure::REFUSED,
         format!("{} refused {} ({said}): {advice}", destination(payment), kind.as_str()),
     )
 }

@@ -4,7 +4,7 @@ use crate::codec::Col;
 use crate::error::StoreError;
 use crate::payments::{ATTEMPT, PART, PAYMENT, all, attempt, part, payment};
 use rusqlite::{Connection, Row};
-use sponte_engine::commit::{Account, Snapshot};
+use sponte_engine::commit::{Account, Failure, Snapshot};
 use sponte_proto::ChannelId;
 
 /// The payments that have not ended, oldest first. The index is used only under [`OPEN`].
@@ -16,7 +16,7 @@ pub(crate) fn read(conn: &Connection) -> Result<Snapshot, StoreError> {
     // CROSS JOIN keeps the order of the loops: from what is pending outwards.
     let attempts = format!(
         "SELECT {ATTEMPT} FROM {PAYMENTS} CROSS JOIN attempts ON attempts.payment = payments.id
-         WHERE {OPEN} AND attempts.state IN ('pending', 'settled')
+         WHERE {OPEN} AND (attempts.state IN ('pending', 'settled') OR attempts.failure_code = ?1)
          ORDER BY payments.seq, attempts.number"
     );
     let sent = format!(
@@ -37,7 +37,7 @@ pub(crate) fn read(conn: &Connection) -> Result<Snapshot, StoreError> {
                     WHERE name >= 'channel/' AND name < 'channel0' AND posted_msat <> 0 ORDER BY name";
     Ok(Snapshot {
         payments: all(conn, &payments, [], payment)?,
-        attempts: all(conn, &attempts, [], attempt)?,
+        attempts: all(conn, &attempts, [Failure::REFUSED], attempt)?,
         parts,
         channel_balances_msat: all(conn, channels, [], channel_balance)?.into_iter().flatten().collect(),
         waiting: crate::waiting::read(conn)?,

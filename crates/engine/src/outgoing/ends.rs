@@ -2,7 +2,7 @@
 
 use super::late::PAID_TWICE;
 use super::{Attempt, Outgoing, Over, Payment};
-use crate::commit::{Failure, Kind, PartFailure, PaymentRow, State};
+use crate::commit::{AttemptRow, Failure, Kind, PartFailure, PaymentRow, State};
 use crate::config::Config;
 use crate::failure;
 use crate::retry;
@@ -26,6 +26,16 @@ pub(super) fn why_spent(payment: &Payment, now: Timestamp) -> Option<Failure> {
         (None, None, None) if now >= row.deadline => failure::timeout(),
         (None, None, None) => failure::exhausted(),
     })
+}
+
+impl Payment {
+    /// An attempt of before the start, which the destination refused. What it said is the last word only
+    /// if none of another kind has begun since.
+    pub(super) fn remember_refusal(&mut self, attempt: AttemptRow) {
+        self.refused.push(attempt.kind);
+        let is_last = attempt.number + 1 == self.row.attempts;
+        self.refusal = attempt.failure.filter(|_| is_last);
+    }
 }
 
 impl Outgoing {

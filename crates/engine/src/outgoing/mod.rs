@@ -183,9 +183,16 @@ impl Outgoing {
         }
         for row in attempts {
             let Some(payment) = outgoing.payments.get_mut(&row.payment) else { continue };
-            if row.state == State::Settled {
-                payment.paid = true;
-                continue;
+            match row.state {
+                State::Pending => {}
+                State::Failed => {
+                    payment.remember_refusal(row);
+                    continue;
+                }
+                _ => {
+                    payment.paid = true;
+                    continue;
+                }
             }
             let mut parts = of_attempts.remove(&(row.payment, row.number)).unwrap_or_default();
             parts.sort_by_key(|part| part.number);

@@ -4,8 +4,8 @@
 use crate::payee::{End, Payee};
 use crate::rig::{ON_THE_WAY, Rig, refusal, request};
 use sponte_engine::PayRequest;
-use sponte_engine::backend::{BackendEvent, Command, Send};
-use sponte_engine::commit::{Kind, State};
+use sponte_engine::backend::{BackendEvent, Command, NoRoutes, Send};
+use sponte_engine::commit::{Kind, PartFailure, State};
 use sponte_proto::failure::FailureCode;
 
 fn late(rig: &mut Rig, send: &Send) {
@@ -143,6 +143,51 @@ fn a_kind_that_was_refused_is_not_tried_again_after_a_restart() {
     rig.recover(&[], &[]);
     let asked = rig.asked();
     assert_eq!(asked.max_parts, 1, "keysend by one path: parts are refused");
+}
+
+/// Nor once the kind that followed is on its way, and fails there.
+#[test]
+fn a_kind_that_was_refused_stays_so_once_another_has_begun() {
+    let mut rig = Rig::new();
+    let request =
+        PayRequest { kind: Some(Kind::Amp), fall_back: Some(true), max_attempts: 9, ..request("k") };
+    let id = rig.pay(request).expect("begun");
+    let asked = rig.asked();
+    let send = rig.routed(&asked, &[(1, 50_000, 100)]).remove(0);
+    rig.failed(&send, refusal(FailureCode::INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS));
+    for kind in [Kind::Keysend, Kind::MppKeysend] {
+        let mut asked = rig.asked();
+        if kind == Kind::MppKeysend {
+            rig.no_routes(&asked, NoRoutes::NoRoute);
+            asked = rig.asked();
+        }
+        let send = rig.routed(&asked, &[(1, 50_000, 100)]).remove(0);
+        assert_eq!((rig.row(id).kind, &send.payload.amp), (kind, &None));
+        assert!(rig.row(id).plan.reason.contains("refused amp"), "{}", rig.row(id).plan.reason);
+        rig = rig.restart();
+        rig.recover(&[send.part], &[]);
+        rig.failed(&send, PartFailure { channel: None, ..ON_THE_WAY });
+        rig.wait();
+    }
+    let asked = rig.asked();
+    rig.no_routes(&asked, NoRoutes::NoRoute);
+    assert_eq!(rig.failure(id), "no_route", "the last kind was not refused");
+}
+
+/// What the destination said is told, over a restart, as long as no other kind has begun.
+#[test]
+fn a_refusal_is_the_last_word_over_a_restart() {
+    let mut rig = Rig::new();
+    let id = rig.pay(PayRequest { kind: Some(Kind::MppKeysend), ..request("k") }).expect("begun");
+    let asked = rig.asked();
+    let send = rig.routed(&asked, &[(1, 50_000, 100)]).remove(0);
+    rig.failed(&send, refusal(FailureCode::INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS));
+    rig.asked();
+    let mut rig = rig.restart();
+    rig.recover(&[], &[]);
+    let asked = rig.asked();
+    rig.no_routes(&asked, NoRoutes::NoRoute);
+    assert_eq!(rig.failure(id), "recipient_refused");
 }
 
 /// As F1, but no route is found: a payment that is paid must not end as failed.

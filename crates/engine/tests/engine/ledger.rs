@@ -1,8 +1,8 @@
 //! A ledger in memory that applies change sets as the store does, and refuses what it refuses.
 
 use sponte_engine::commit::{
-    Account, AmpInvoiceRow, AttemptRow, ChangeSet, Direction, EventRow, Kind, PartRow, PaymentRow, Reason,
-    SettingRow, Snapshot, State, TransferRow, TransferState, WaitingPart,
+    Account, AmpInvoiceRow, AttemptRow, ChangeSet, Direction, EventRow, Failure, Kind, PartRow, PaymentRow,
+    Reason, SettingRow, Snapshot, State, TransferRow, TransferState, WaitingPart,
 };
 use sponte_engine::{AmpFact, AmpQuestion, Fact, KnownPayments, PastAttempt, PastPart, PayRequest, Question};
 use sponte_proto::{ChannelId, Msat, PaymentHash, PaymentId};
@@ -148,6 +148,7 @@ impl Ledger {
 
     pub fn snapshot(&self) -> Snapshot {
         let open = |row: &&PaymentRow| !row.state.has_ended();
+        let refused = |why: &Failure| why.code == Failure::REFUSED;
         let pending = |id: &PaymentId| self.payments.get(id).is_some_and(|row| open(&row));
         let incoming = |row: &&PartRow| {
             let payment = &self.payments[&row.payment];
@@ -156,11 +157,14 @@ impl Ledger {
         let attempts: Vec<AttemptRow> = self
             .attempts
             .values()
-            .filter(|row| row.state != State::Failed && pending(&row.payment))
+            .filter(|row| pending(&row.payment))
+            .filter(|row| row.state != State::Failed || row.failure.as_ref().is_some_and(refused))
             .cloned()
             .collect();
         let of_attempt = |row: &&PartRow| {
-            attempts.iter().any(|attempt| attempt.payment == row.payment && attempt.number == row.attempt)
+            let pending = attempts.iter().filter(|attempt| attempt.state == State::Pending);
+            let mut of = pending.map(|attempt| (attempt.payment, attempt.number));
+            of.any(|attempt| attempt == (row.payment, row.attempt))
         };
         let parts = self.parts.values().filter(|row| of_attempt(row) || incoming(row)).cloned().collect();
         Snapshot {

@@ -201,6 +201,21 @@ fn a_start_reads_that_an_attempt_before_is_paid() {
 }
 
 #[test]
+fn a_start_reads_which_kinds_were_refused() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let store = open(dir.path());
+    let mut rows = amp(1);
+    for (attempt, code) in rows.attempts.iter_mut().zip([Failure::REFUSED, "on_the_way"]) {
+        attempt.state = State::Failed;
+        attempt.failure = Some(Failure { code: code.into(), message: "a line".into() });
+    }
+    write_changes(&store, rows.clone()).expect("written");
+    store.close().expect("nothing failed");
+    let snapshot = open(dir.path()).snapshot().expect("read");
+    assert_eq!((&snapshot.attempts[..], &snapshot.parts[..]), (&rows.attempts[..1], &[][..]));
+}
+
+#[test]
 fn a_part_is_found_by_the_id_that_the_backend_knows() {
     let dir = tempfile::tempdir().expect("a temporary folder");
     let store = open(dir.path());
