@@ -67,6 +67,17 @@ fn with_bit(bit: usize) -> String {
     })
 }
 
+/// So many blocks at its end.
+fn wanting(blocks: u64) -> String {
+    changed(|raw| {
+        for field in &mut raw.data.tagged_fields {
+            if let RawTaggedField::KnownSemantics(TaggedField::MinFinalCltvExpiryDelta(delta)) = field {
+                delta.0 = blocks;
+            }
+        }
+    })
+}
+
 fn without(drop: impl Fn(&TaggedField) -> bool) -> String {
     changed(|raw| {
         raw.data.tagged_fields.retain(|field| match field {
@@ -163,6 +174,7 @@ fn what_cannot_be_paid_is_refused_with_a_way_out() {
     let text = sign(raw());
     refused(&text[..text.len() - 1], "no invoice");
     refused(&with_bit(262), "blinded");
+    refused(&with_bit(263), "blinded");
     refused(&with_bit(100), "feature 100");
     refused(&without(|field| matches!(field, TaggedField::PaymentSecret(_))), "no payment secret");
     refused(&without(|field| matches!(field, TaggedField::PaymentHash(_))), "no payment hash");
@@ -171,14 +183,9 @@ fn what_cannot_be_paid_is_refused_with_a_way_out() {
         raw.data.tagged_fields.push(RawTaggedField::KnownSemantics(field));
     });
     refused(&twice, "more than one payment secret");
-    let slow = changed(|raw| {
-        for field in &mut raw.data.tagged_fields {
-            if let RawTaggedField::KnownSemantics(TaggedField::MinFinalCltvExpiryDelta(delta)) = field {
-                delta.0 = 798;
-            }
-        }
-    });
-    refused(&slow, "798 blocks");
+    refused(&wanting(798), "798 blocks");
+    refused(&wanting((1 << 16) + 18), "65554 blocks");
+    assert_eq!(read(&wanting(797), Network::Regtest).expect("sound").min_final_cltv.to_u16(), 797);
     for (amount, unit) in [(11, Some(SiPrefix::Pico)), (22_000_000, None), (u64::MAX, None), (0, None)] {
         let odd = changed(|raw| (raw.hrp.raw_amount, raw.hrp.si_prefix) = (Some(amount), unit));
         refused(&odd, "no amount that there is");

@@ -118,6 +118,36 @@ mod tests {
     }
 
     #[test]
+    fn every_option_reaches_the_request() {
+        let plain = asked(&[], &invoice());
+        let limits = sponte_api::Limits { timeout_ms: Some(60_000), ..Default::default() };
+        assert_eq!(plain, PayInvoiceRequest { limits, ..PayInvoiceRequest::new("lnbc1") });
+
+        let full = asked(
+            &["-m", "hi", "--record", "70001=hex:00", "--max-attempts", "4", "--max-parts", "3"],
+            &invoice(),
+        );
+        assert_eq!((full.message.as_deref(), full.records.len()), (Some("hi"), 1));
+        assert_eq!((full.limits.max_attempts, full.limits.max_parts), (Some(4), Some(3)));
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        for options in [
+            &["--dry-run", "--no-wait"][..],
+            &["7"],
+            &["--kind", "keysend"],
+            &["--id", ""],
+            &["--max-attempts", "0"],
+            &["7sat", "8sat"],
+        ] {
+            let args = ["sponte", "pay-invoice", "lnbc1"].iter().chain(options);
+            assert!(Cli::try_parse_from(args).is_err(), "{options:?}");
+        }
+        assert!(Cli::try_parse_from(["sponte", "pay-invoice"]).is_err(), "no invoice");
+    }
+
+    #[test]
     fn an_invoice_is_told_before_it_is_paid() {
         assert_eq!(headline(&invoice()), "invoice of 02111111…1111 over 60 sat: soup");
         let any = Invoice { amount_msat: None, description: String::new(), ..invoice() };
