@@ -3,6 +3,7 @@
 use sponte_chain::{ChainHandle, ServerConfig};
 use sponte_proto::Msat;
 use sponte_raw::{Forwards, Keysend, Paid, RawConfig, RawNode, Receives};
+use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 const AMOUNT: u64 = 50_000;
@@ -44,7 +45,16 @@ impl Line {
             until("a funding", || from.funded() > funded).await;
         }
         chain.mine(6).expect("blocks");
-        until("both channels", || payer.known_directions() == 4).await;
+        let looks = Cell::new(0);
+        until("both channels", || {
+            // Whoever had no peer yet that could hear of a channel says it once more.
+            looks.set(looks.get() + 1);
+            if looks.get() % 50 == 0 {
+                [&router, &payee].iter().for_each(|node| node.retell());
+            }
+            payer.known_directions() == 4
+        })
+        .await;
         until("the second channel", || !router.usable(&payee.id()).is_empty()).await;
         Line { payer, router, payee }
     }
