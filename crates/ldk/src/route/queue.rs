@@ -62,6 +62,7 @@ mod tests {
             payload_bytes: 0,
             avoid: vec![],
             hints: vec![],
+            blinded: None,
         })
     }
 
