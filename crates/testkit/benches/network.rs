@@ -15,6 +15,7 @@ use sponte_engine::default_max_fee;
 use sponte_node::PaymentRequest;
 use sponte_proto::{Msat, NodeId};
 use sponte_testkit::{Forwards, Keysend, Net, RawConfig, RawNode, TestNode, until};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -89,8 +90,8 @@ impl Payer {
         }
     }
 
-    /// What it cost, if it was paid.
-    async fn pay(&self, to: NodeId, amount: Msat, tries: u32) -> Option<Msat> {
+    /// What it cost, or why it was not paid.
+    async fn pay(&self, to: NodeId, amount: Msat, tries: u32) -> Result<Msat, String> {
         match self {
             Payer::Ours(node, kind) => {
                 let request = PaymentRequest {
@@ -105,9 +106,12 @@ impl Payer {
                 // A set that stays incomplete is given back after a minute.
                 let row = node.handle().payment_ended(id, Duration::from_secs(300)).await;
                 let row = row.expect("the ledger reads");
-                (row.state == State::Settled).then_some(row.fee)
+                match row.state {
+                    State::Settled => Ok(row.fee),
+                    _ => Err(row.failure.map_or("nothing said".into(), |why| why.code)),
+                }
             }
-            Payer::Ldk(node) => node.pay(keysend(to, amount, tries)).await.ok(),
+            Payer::Ldk(node) => node.pay(keysend(to, amount, tries)).await,
         }
     }
 }
@@ -186,11 +190,11 @@ impl Seven {
             let paid = self.payer.pay(to.id(), amount, tries).await;
             self.others[FAILING].choose(Forwards::Pass);
             self.quiet().await;
-            match paid {
-                Some(fee) => figures.fees.push(fee),
-                None => figures.failed += 1,
+            match &paid {
+                Ok(fee) => figures.fees.push(*fee),
+                Err(why) => *figures.failed.entry(why.clone()).or_default() += 1,
             }
-            if paid.is_some() && to.pay(keysend(self.payer.id(), amount, 10)).await.is_err() {
+            if paid.is_ok() && to.pay(keysend(self.payer.id(), amount, 10)).await.is_err() {
                 figures.kept += 1;
             }
             self.quiet().await;
@@ -202,7 +206,8 @@ impl Seven {
 #[derive(Default)]
 struct Figures {
     fees: Vec<Msat>,
-    failed: usize,
+    /// How many, by why.
+    failed: BTreeMap<String, usize>,
     /// Not paid back.
     kept: u32,
 }
@@ -210,12 +215,14 @@ struct Figures {
 impl Figures {
     fn row(mut self, name: &str) -> String {
         self.fees.sort();
-        let (settled, all) = (self.fees.len(), self.fees.len() + self.failed);
+        let (settled, all) = (self.fees.len(), self.fees.len() + self.failed.values().sum::<usize>());
         let percent = 100.0 * settled as f64 / all as f64;
         let median = self.fees.get(settled / 2).map_or(0, |fee| fee.to_msat());
         let sum: u64 = self.fees.iter().map(|fee| fee.to_msat()).sum();
         let mean = sum / settled.max(1) as u64;
-        format!("| {name} | {settled} of {all} | {percent:.1}% | {median} | {mean} | {} |", self.kept)
+        let why: Vec<String> = self.failed.iter().map(|(why, count)| format!("{count} {why}")).collect();
+        let (why, kept) = (why.join(", "), self.kept);
+        format!("| {name} | {settled} of {all} | {percent:.1}% | {median} | {mean} | {why} | {kept} |")
     }
 }
 
@@ -243,8 +250,10 @@ fn main() {
     let told = Told { payments, tries };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.expect("threads");
-    println!("| {tries} tries | settled | of all | median fee, msat | mean fee, msat | not paid back |");
-    println!("|---|---|---|---|---|---|");
+    println!(
+        "| {tries} tries | settled | of all | median fee, msat | mean fee, msat | why not | not paid back |"
+    );
+    println!("|---|---|---|---|---|---|---|");
     runtime.block_on(async {
         tokio::join!(
             async { println!("{}", ldk(told).await.row("LDK's `send_spontaneous_payment`")) },

@@ -120,10 +120,10 @@ impl Lnd {
         self.rest().post("/v2/router/mc/reset", json!({})).await.expect("it forgets");
     }
 
-    /// Closes a channel; its transaction is on its way then.
+    /// Closes a channel: by force, then its transaction is on its way; or with the peer, once no HTLC is left.
     pub async fn close(&self, channel: &LndChannel, force: bool) {
         let (txid, output) = channel.channel_point.split_once(':').expect("an outpoint");
-        let fee = if force { "" } else { "&sat_per_vbyte=2" };
+        let fee = if force { "" } else { "&sat_per_vbyte=2&no_wait=true" };
         let path = format!("/v1/channels/{txid}/{output}?force={force}{fee}");
         self.rest()
             .delete(&path)

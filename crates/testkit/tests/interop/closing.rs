@@ -5,8 +5,9 @@ use crate::held::{begin_keysend, held, hold_all, row_of};
 use crate::table::{Way, begin};
 use crate::world::{World, msat};
 use sponte_engine::Decision;
+use sponte_engine::backend::ChannelState;
 use sponte_engine::commit::State;
-use sponte_peers::{LndConfig, LndPay, until};
+use sponte_peers::{Lnd, LndChannel, LndConfig, LndPay, until};
 use sponte_proto::{PaymentHash, PaymentId, Preimage, Records};
 use sponte_testkit::TestNode;
 use std::time::Duration;
@@ -82,9 +83,7 @@ async fn lnd_closes_by_force_and_cancels_so_that_it_times_out() {
     let world = holding().await;
     let cell = begin("forced close with an HTLC pending, timed out", Way::ToLnd);
     let (id, hash, _) = waits_at_lana(&world).await;
-    let channels = world.lana.channels().await;
-    let channel = channels.iter().find(|one| one.remote_pubkey == world.alice.id().to_string());
-    world.lana.close(channel.expect("alice's"), true).await;
+    world.lana.close(&channel_with(&world.lana, &world.alice).await, true).await;
     world.net.mempool_holds(1).await;
     world.mine(1).await;
     world.lana.cancel(hash).await;
@@ -94,6 +93,41 @@ async fn lnd_closes_by_force_and_cancels_so_that_it_times_out() {
     assert_eq!(mined_to_its_end(&world, id).await, State::Failed);
     mined_until_home(&world, &world.alice, 0).await;
     cell.passes();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs bitcoind and LND: ci/peers/install"]
+async fn a_cooperative_close_by_lnd_waits_for_the_htlc() {
+    let world = World::start().await;
+    let World { lana, carol, .. } = &world;
+    let cell = begin("cooperative close with an HTLC pending", Way::FromLnd);
+    hold_all(carol).await;
+    let preimage = Preimage::from_bytes([7; 32]);
+    let ask = LndPay::keysend(carol.id(), msat(60_000_000), preimage.clone(), &Records::new());
+    let decided = async {
+        let row = held(carol).await;
+        lana.close(&channel_with(lana, carol).await, false).await;
+        until("carol to be asked for the end", async || {
+            let channels = carol.channels().await;
+            let asked =
+                channels.iter().find(|one| one.peer == lana.id())?.state == ChannelState::ShuttingDown;
+            asked.then_some(())
+        })
+        .await;
+        carol.handle().decide(row.id, Decision::Settle).await.expect("it is held");
+    };
+    let (paid, ()) = tokio::join!(lana.pay(ask.final_delta(144)), decided);
+    let paid = paid.expect("it begins");
+    assert_eq!((paid.status.as_str(), &paid.payment_preimage), ("SUCCEEDED", &preimage));
+    world.net.mempool_holds(1).await;
+    mined_until_home(&world, carol, 1).await;
+    cell.passes();
+}
+
+/// LND's channel with a node.
+async fn channel_with(lnd: &Lnd, node: &TestNode) -> LndChannel {
+    let all = lnd.channels().await;
+    all.into_iter().find(|one| one.remote_pubkey == node.id().to_string()).expect("a channel")
 }
 
 /// The other way: what LND pays is held here, the channel closed by force, and then taken on the chain.
@@ -108,9 +142,7 @@ async fn held_here(by_lnd: bool) {
         let row = held(carol).await;
         let mine = carol.channels().await.into_iter().find(|one| one.peer == lana.id()).expect("lana's");
         if by_lnd {
-            let channels = lana.channels().await;
-            let channel = channels.iter().find(|one| one.remote_pubkey == carol.id().to_string());
-            lana.close(channel.expect("carol's"), true).await;
+            lana.close(&channel_with(lana, carol).await, true).await;
         } else {
             carol.close(mine.id, true).await.expect("it closes");
         }
