@@ -13,7 +13,8 @@ mod send;
 pub use invoice::ReadInvoice;
 pub use offer::{InvoiceRequest, OfferInvoice, Payable, Quantities, ReadOffer};
 pub use receive::{
-    AmpInvoiceRequest, AmpShard, Claimable, Claimed, ClaimedPart, FailAs, Kinds, Purpose, ReceiveFailed,
+    AmpInvoiceRequest, AmpShard, Claimable, Claimed, ClaimedPart, FailAs, InvoiceTerms, Kinds, MadeInvoice,
+    Purpose, ReceiveFailed,
 };
 pub use send::{
     BlindedWays, Destination, NoRoutes, Payload, Query, Route, RouteHint, RouteHop, RouteRequest, Routes,
@@ -260,6 +261,8 @@ pub enum Admin {
     Peers(Reply<Vec<Peer>>),
     /// The wallet's coins.
     Balance(Reply<WalletBalance>),
+    /// Make an invoice that is paid once; nothing is kept of it.
+    Invoice(InvoiceTerms, Reply<MadeInvoice>),
     /// Sign an AMP invoice; nothing is kept of it. Answers the invoice's text.
     AmpInvoice(AmpInvoiceRequest, Reply<String>),
     /// Read an invoice or an offer that somebody gave: its text, whatever stands in it.

@@ -68,9 +68,7 @@ mod step;
 pub use config::{Config, NodeSecret};
 pub use engine::Engine;
 pub use fees::default_max_fee;
-pub use incoming::{
-    MAX_DESCRIPTION_BYTES, MAX_SETS, MAX_SETS_PER_ADDRESS, MAX_WAITING_BYTES, check_amp_invoice,
-};
+pub use incoming::{MAX_DESCRIPTION_BYTES, MAX_SETS, MAX_SETS_PER_ADDRESS, MAX_WAITING_BYTES, check_invoice};
 pub use input::{
     AmpFact, AmpQuestion, Decision, Fact, Input, KnownPayments, PastAttempt, PastPart, Question, Ticket,
 };

@@ -16,9 +16,9 @@ const VERSION: u8 = 1;
 pub struct Receive {
     /// Which kinds are on.
     pub kinds: Kinds,
-    /// The smallest payment.
+    /// The smallest payment; an invoice that is paid once says its own amount.
     pub min: Msat,
-    /// The largest payment; any if there is none.
+    /// The largest payment, likewise; any if there is none.
     pub max: Option<Msat>,
     /// The most bytes that the custom records of a payment may have, as they stand in a payload.
     pub max_records_bytes: u32,

@@ -196,8 +196,8 @@ fn is_failing(htlc: &InboundHTLCDetails) -> bool {
     htlc.state == Some(InboundHTLCStateDetails::AwaitingRemoteRevokeToRemoveFail)
 }
 
-/// What tells the kind, and the records that do not. An AMP part is an invoice's payment for LDK;
-/// nothing else is, as this node gives out no invoice of LDK's.
+/// What tells the kind, and the records that do not. An AMP part is an invoice's payment for LDK, with a
+/// hash that is not LDK's. A hash that is, and so a preimage, only an ordinary invoice of ours has.
 fn purpose_of(
     purpose: &PaymentPurpose,
     fields: Option<RecipientOnionFields>,
@@ -221,6 +221,9 @@ fn purpose_of(
         (PaymentPurpose::Bolt11InvoicePayment { payment_preimage: None, .. }, _) => {
             let shard = fields.payment_metadata.as_deref().and_then(read_facts);
             shard.map_or(Purpose::Unknown, |shard| Purpose::Amp(Box::new(shard)))
+        }
+        (PaymentPurpose::Bolt11InvoicePayment { payment_preimage: Some(secret), .. }, _) => {
+            Purpose::Bolt11 { preimage: preimage(*secret) }
         }
         _ => Purpose::Unknown,
     };

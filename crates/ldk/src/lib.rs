@@ -33,6 +33,7 @@ mod gossip;
 mod handler;
 mod incoming;
 mod interpreter;
+mod invoice;
 mod links;
 mod log;
 mod offers;

@@ -84,6 +84,7 @@ impl Backend for Ldk {
             Admin::Channels(reply) => reply(Ok(self.channel_list())),
             Admin::Peers(reply) => reply(Ok(self.peer_list())),
             Admin::Balance(reply) => reply(Ok(self.wallet_balance())),
+            Admin::Invoice(request, reply) => reply(self.make_invoice(&request)),
             Admin::AmpInvoice(request, reply) => reply(self.sign_amp_invoice(&request)),
             Admin::ReadPayable(text, reply) => reply(self.read_payable(&text)),
             Admin::FetchInvoice(request, reply) => self.fetch_invoice(&request, reply),

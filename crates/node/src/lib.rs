@@ -39,6 +39,6 @@ pub use clock::now;
 pub use error::{AdminError, Fatal, PayError, ReceiveError, StartError, WaitError};
 pub use handle::Handle;
 pub use node::{Node, spawn};
-pub use receiving::NewAmpInvoice;
+pub use receiving::NewInvoice;
 pub use sponte_engine::{PayRequest as PaymentRequest, Quoted};
 pub use waker::Waker;

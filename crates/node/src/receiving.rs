@@ -1,4 +1,4 @@
-//! What callers ask about payments to us: held ones, AMP invoices, which are taken.
+//! What callers ask about payments to us: held ones, invoices, which are taken.
 
 use crate::answers::Caller;
 use crate::clock;
@@ -7,7 +7,7 @@ use crate::handle::Handle;
 use crate::lookup;
 use crate::message::Message;
 use crate::step::Loop;
-use sponte_engine::backend::{Admin, AmpInvoiceRequest, Backend};
+use sponte_engine::backend::{Admin, AmpInvoiceRequest, Backend, InvoiceTerms, MadeInvoice};
 use sponte_engine::commit::{AmpInvoiceRow, InvoiceState};
 use sponte_engine::{Decision, Input, Receive};
 use sponte_proto::{Msat, PaymentId, PaymentSecret};
@@ -27,15 +27,29 @@ pub(crate) enum Asked {
     Receive(Option<Box<Receive>>),
 }
 
-/// An AMP invoice to make.
+/// An invoice to make.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewAmpInvoice {
+pub struct NewInvoice {
     /// The least that a payment must be worth; any if there is none.
     pub amount: Option<Msat>,
     /// For the payer.
     pub description: String,
     /// For how long it can be paid.
     pub expiry_ms: u64,
+}
+
+impl NewInvoice {
+    fn request(self) -> Result<InvoiceTerms, ReceiveError> {
+        let created_at = clock::now();
+        let request = InvoiceTerms {
+            amount: self.amount,
+            description: self.description,
+            created_at,
+            expires_at: created_at.plus_millis(self.expiry_ms),
+        };
+        sponte_engine::check_invoice(&request)?;
+        Ok(request)
+    }
 }
 
 impl Handle {
@@ -47,23 +61,27 @@ impl Handle {
         self.ask(Asked::Decide(payment, decision)).await
     }
 
+    /// Makes an invoice that is paid once. Nothing is written: it can be paid at once, and over
+    /// restarts.
+    ///
+    /// # Errors
+    /// It makes no sense, the backend does not sign it, or the node is busy or has stopped.
+    pub async fn create_invoice(&self, new: NewInvoice) -> Result<(InvoiceTerms, MadeInvoice), ReceiveError> {
+        let request = new.request()?;
+        let asked = request.clone();
+        let made = self.admin(|reply| Admin::Invoice(asked, reply)).await;
+        Ok((request, made.map_err(ReceiveError::Unsigned)?))
+    }
+
     /// Makes an AMP invoice, payable any number of times; answers its row.
     ///
     /// # Errors
     /// It makes no sense, the backend does not sign it, or the node is busy or has stopped.
-    pub async fn create_amp_invoice(&self, new: NewAmpInvoice) -> Result<AmpInvoiceRow, ReceiveError> {
+    pub async fn create_amp_invoice(&self, new: NewInvoice) -> Result<AmpInvoiceRow, ReceiveError> {
         let mut payment_addr = [0; 32];
         getrandom::fill(&mut payment_addr).map_err(|_| ReceiveError::NoRandomness)?;
         let payment_addr = PaymentSecret::from_bytes(payment_addr);
-        let created_at = clock::now();
-        let request = AmpInvoiceRequest {
-            payment_addr,
-            amount: new.amount,
-            description: new.description,
-            created_at,
-            expires_at: created_at.plus_millis(new.expiry_ms),
-        };
-        sponte_engine::check_amp_invoice(&request)?;
+        let request = AmpInvoiceRequest { payment_addr, invoice: new.request()? };
         let asked = request.clone();
         let bolt11 = self.admin(|reply| Admin::AmpInvoice(asked, reply)).await;
         let bolt11 = bolt11.map_err(ReceiveError::Unsigned)?;
@@ -128,7 +146,8 @@ impl<B: Backend> Loop<B> {
 }
 
 fn row(request: AmpInvoiceRequest, bolt11: String) -> AmpInvoiceRow {
-    let AmpInvoiceRequest { payment_addr, amount, description, created_at, expires_at } = request;
+    let AmpInvoiceRequest { payment_addr, invoice } = request;
+    let InvoiceTerms { amount, description, created_at, expires_at } = invoice;
     AmpInvoiceRow {
         payment_addr,
         bolt11,

@@ -12,7 +12,8 @@ use sponte_proto::ecdh::Version;
 use sponte_proto::mpp::PaymentData;
 use sponte_proto::{PaymentId, Preimage};
 
-/// The columns that a purpose has, all optional but the word.
+/// The columns that a purpose has, all optional but the word. A payment of an ordinary invoice has the word
+/// of a keysend, which no keysend has that was paid to an invoice.
 #[derive(Default)]
 struct Columns {
     purpose: &'static str,
@@ -74,6 +75,9 @@ fn columns(purpose: &Purpose) -> Option<Columns> {
             data: payment_data.clone(),
             ..Columns::default()
         }),
+        Purpose::Bolt11 { preimage } => {
+            Some(Columns { purpose: "keysend", preimage: Some(preimage.clone()), ..Columns::default() })
+        }
         Purpose::Ecdh { version, preimage } => {
             let purpose = match version {
                 Version::Ecdh0 => "ecdh0",
@@ -94,6 +98,7 @@ fn columns(purpose: &Purpose) -> Option<Columns> {
 
 fn waiting_part(row: &Row<'_>) -> rusqlite::Result<WaitingPart> {
     let word: String = row.get(7)?;
+    let to_invoice = row.get(14)?;
     let preimage = || row.get::<_, Col<Preimage>>(8).map(|column| column.0);
     let data = || -> rusqlite::Result<Option<PaymentData>> {
         let secret = opt(row.get(9)?);
@@ -105,6 +110,7 @@ fn waiting_part(row: &Row<'_>) -> rusqlite::Result<WaitingPart> {
         rusqlite::Error::FromSqlConversionFailure(7, rusqlite::types::Type::Text, Box::new(error))
     };
     let purpose = match word.as_str() {
+        "keysend" if to_invoice => Purpose::Bolt11 { preimage: preimage()? },
         "keysend" => Purpose::Keysend { preimage: preimage()?, payment_data: data()? },
         "ecdh0" => Purpose::Ecdh { version: Version::Ecdh0, preimage: preimage()? },
         "ecdh1" => Purpose::Ecdh { version: Version::Ecdh1, preimage: preimage()? },
@@ -128,5 +134,5 @@ fn waiting_part(row: &Row<'_>) -> rusqlite::Result<WaitingPart> {
         records: row.get::<_, Col<_>>(6)?.0,
         purpose,
     };
-    Ok(WaitingPart { claimable, to_invoice: row.get(14)?, arrived_at: row.get::<_, Col<_>>(15)?.0 })
+    Ok(WaitingPart { claimable, to_invoice, arrived_at: row.get::<_, Col<_>>(15)?.0 })
 }

@@ -5,6 +5,7 @@
 //! Nothing here sleeps for luck: [`until`] waits for a condition, with a deadline.
 
 mod chain;
+mod invoices;
 mod net;
 mod network;
 mod node;

@@ -48,6 +48,13 @@ pub enum Purpose {
     },
     /// A shard, whose preimage only its whole set gives away.
     Amp(Box<AmpShard>),
+    /// An invoice that the backend made for [`Admin::Invoice`](super::Admin::Invoice), paid in full:
+    /// all parts of it are one [`Claimable`]. The backend knows its invoices by their payment
+    /// secrets, and shows nothing that is worth less than its invoice, or came after it expired.
+    Bolt11 {
+        /// What claims it.
+        preimage: Preimage,
+    },
     /// Something that this node never asked for and cannot claim.
     Unknown,
 }
@@ -148,6 +155,13 @@ pub struct ReceiveFailed {
 pub struct AmpInvoiceRequest {
     /// What tells its payments; random.
     pub payment_addr: PaymentSecret,
+    /// What it says to its payers.
+    pub invoice: InvoiceTerms,
+}
+
+/// What an invoice is to say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvoiceTerms {
     /// The least that a payment must be worth; any if there is none.
     pub amount: Option<Msat>,
     /// For the payer.
@@ -156,4 +170,14 @@ pub struct AmpInvoiceRequest {
     pub created_at: Timestamp,
     /// Until when it can be paid.
     pub expires_at: Timestamp,
+}
+
+/// An ordinary invoice of this node: BOLT 11 with `var_onion_optin` and `payment_secret` required and
+/// `basic_mpp` offered. Its payment comes as [`Purpose::Bolt11`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MadeInvoice {
+    /// What a payer is given.
+    pub bolt11: String,
+    /// What its payment will be locked to.
+    pub hash: PaymentHash,
 }

@@ -41,7 +41,7 @@ pub struct PartClaim {
 pub struct WaitingPart {
     /// What arrived.
     pub claimable: Claimable,
-    /// It was paid to an AMP invoice.
+    /// It was paid to an invoice of ours.
     pub to_invoice: bool,
     /// When.
     pub arrived_at: Timestamp,

@@ -15,7 +15,7 @@ use sponte_proto::{BlockHeight, Msat, Timestamp};
 pub(super) enum Verdict {
     /// It joins its set.
     Join {
-        /// It was paid to an AMP invoice.
+        /// It was paid to an invoice of ours.
         to_invoice: bool,
         /// This set gives way to it.
         instead_of: Option<SetKey>,
@@ -79,12 +79,16 @@ impl Incoming {
                 let on = if *version == Version::Ecdh0 { kinds.ecdh0 } else { kinds.ecdh1 };
                 if !on { Err(Reason::Off) } else { Ok(preimage) }
             }
+            Purpose::Bolt11 { preimage } => Ok(preimage),
         }?;
         if !preimage.opens(&claimable.hash) {
             return Err(Reason::Preimage);
         }
         // Without the fact nobody knows that it is new, and a preimage is for one payment.
-        if *fact == Fact::Received(false) { Ok(false) } else { Err(Reason::Repeated) }
+        if *fact != Fact::Received(false) {
+            return Err(Reason::Repeated);
+        }
+        Ok(matches!(claimable.purpose, Purpose::Bolt11 { .. }))
     }
 
     fn check_expiry(&self, claimable: &Claimable, alone: bool) -> Result<(), Reason> {
@@ -129,11 +133,22 @@ fn check_amp(now: Timestamp, kinds: Kinds, shard: &AmpShard, fact: &AmpFact) -> 
 
 fn check_policy(policy: &Receive, claimable: &Claimable) -> Result<(), Reason> {
     let total = sets::total(claimable);
-    let too_much = policy.max.is_some_and(|max| total > max || claimable.amount > max);
-    if claimable.amount == Msat::ZERO || total < policy.min || too_much {
+    let too_much = is_above(policy, claimable, total.max(claimable.amount));
+    let too_little = total < policy.min && !says_amount(claimable);
+    if claimable.amount == Msat::ZERO || too_little || too_much {
         return Err(Reason::Amount);
     }
     check_records(policy, claimable.records.encode().len())
+}
+
+/// Whether a payment of this kind may not be worth so much.
+pub(super) fn is_above(policy: &Receive, claimable: &Claimable, amount: Msat) -> bool {
+    policy.max.is_some_and(|max| amount > max) && !says_amount(claimable)
+}
+
+/// Whether an invoice, and not the policy, says what may come.
+fn says_amount(claimable: &Claimable) -> bool {
+    matches!(claimable.purpose, Purpose::Bolt11 { .. })
 }
 
 /// Whether records with so many bytes are taken.

@@ -1,6 +1,6 @@
 //! From a set that is complete to a payment.
 
-use super::checks::check_records;
+use super::checks::{check_records, is_above};
 use super::payment::{Payment, held, reserved};
 use super::sets::{Set, SetKey};
 use super::{Incoming, holds};
@@ -87,7 +87,7 @@ impl Incoming {
         let policy = self.policy();
         let (first, records) = (set.claimables().next().ok_or(Reason::Unknown)?, merged(set));
         check_records(policy, records.encode().len())?;
-        if policy.max.is_some_and(|max| set.sum() > max) {
+        if is_above(policy, first, set.sum()) {
             return Err(Reason::Amount);
         }
         if set.claim_deadline().is_some_and(|deadline| self.is_late(deadline, set.parts.len() == 1)) {
@@ -167,6 +167,7 @@ fn kind(set: &Set) -> Kind {
         Some(Purpose::Amp(_)) if to_invoice => Kind::AmpInvoice,
         Some(Purpose::Amp(_)) => Kind::Amp,
         Some(Purpose::Ecdh { .. }) => Kind::Ecdh,
+        Some(Purpose::Bolt11 { .. }) => Kind::Bolt11,
         _ if htlcs > 1 => Kind::MppKeysend,
         _ => Kind::Keysend,
     }
@@ -177,8 +178,10 @@ fn preimages(set: &Set) -> Result<(Vec<Preimage>, Option<Root>), Reason> {
     let shards = set.shards();
     if shards.is_empty() {
         let own = set.claimables().map(|part| match &part.purpose {
-            Purpose::Keysend { preimage, .. } | Purpose::Ecdh { preimage, .. } => Ok(preimage.clone()),
-            _ => Err(Reason::Unknown),
+            Purpose::Keysend { preimage, .. }
+            | Purpose::Ecdh { preimage, .. }
+            | Purpose::Bolt11 { preimage } => Ok(preimage.clone()),
+            Purpose::Amp(_) | Purpose::Unknown => Err(Reason::Unknown),
         });
         return Ok((own.collect::<Result<_, _>>()?, None));
     }

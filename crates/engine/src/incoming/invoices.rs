@@ -1,7 +1,13 @@
-//! AMP invoices: payable any number of times, until they expire or are canceled.
+//! Invoices of this node. An AMP invoice is payable any number of times, until it expires or is canceled;
+//! any other once.
+//!
+//! Of one that is paid once there is no row: the backend tells its payment by what it derived. The amount
+//! is what the invoice says, so `min` and `max` of [`Receive`](crate::Receive) do not apply, and no
+//! switch turns it off: this node asked for it. All else is as with every kind: it may be held, its
+//! records may be too large, and a hash that was claimed, held or canceled before is refused.
 
 use super::Incoming;
-use crate::backend::{AmpInvoiceRequest, FailAs};
+use crate::backend::{FailAs, InvoiceTerms};
 use crate::commit::{AmpInvoiceRow, InvoiceState, Reason};
 use crate::input::Ticket;
 use crate::output::ReceiveError;
@@ -11,11 +17,11 @@ use sponte_proto::Msat;
 /// The longest description of an invoice: BOLT 11 has room for so many bytes (field `d`).
 pub const MAX_DESCRIPTION_BYTES: usize = 639;
 
-/// Whether an AMP invoice can be made.
+/// Whether an invoice can be made.
 ///
 /// # Errors
 /// Its description is too long, its amount is zero, or it would have expired.
-pub fn check_amp_invoice(request: &AmpInvoiceRequest) -> Result<(), ReceiveError> {
+pub fn check_invoice(request: &InvoiceTerms) -> Result<(), ReceiveError> {
     if request.description.len() > MAX_DESCRIPTION_BYTES {
         return Err(ReceiveError::LongDescription);
     }

@@ -22,7 +22,7 @@ mod recovery;
 mod sets;
 
 pub(crate) use holds::Canceled;
-pub use invoices::{MAX_DESCRIPTION_BYTES, check_amp_invoice};
+pub use invoices::{MAX_DESCRIPTION_BYTES, check_invoice};
 pub use sets::{MAX_SETS, MAX_SETS_PER_ADDRESS, MAX_WAITING_BYTES};
 
 use crate::backend::{Claimable, Command, FailAs, Kinds, Purpose};

@@ -25,7 +25,7 @@ const MPP_PATIENCE_MS: u64 = 60_000;
 /// What is claimed together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum SetKey {
-    /// A payment in one part: its claim id.
+    /// A payment that is shown whole: its claim id.
     Single(PaymentId),
     /// Parts with one hash and payment secret.
     Mpp(PaymentHash, [u8; 32]),

@@ -6,6 +6,7 @@ mod corners;
 mod holds;
 mod inbox;
 mod incoming;
+mod invoices;
 mod late;
 mod ledger;
 mod offers;

@@ -51,6 +51,13 @@ pub fn mpp_keysend_of(number: u64, amount_msat: u64, total_msat: u64, preimage: 
     Claimable { purpose, ..keysend_of(number, amount_msat, preimage) }
 }
 
+/// An invoice of ours in two parts, which the backend shows as one.
+pub fn bolt11_of(number: u64, amount_msat: u64, preimage: Preimage) -> Claimable {
+    let channels = vec![channel(1), channel(2)];
+    let purpose = Purpose::Bolt11 { preimage: preimage.clone() };
+    Claimable { channels, purpose, ..part(number, preimage.payment_hash(), amount_msat) }
+}
+
 pub fn ecdh_of(number: u64, amount_msat: u64, version: Version) -> Claimable {
     let preimage = preimage_of(number);
     Claimable {
@@ -95,7 +102,7 @@ pub fn reshard(claimable: &mut Claimable, change: impl FnOnce(&mut PaymentData, 
 /// What somebody sends: parts of one set, in any order, perhaps wrong ones. `number` is the first
 /// of 16 that are this sender's alone; hashes, addresses and sets may be those of others.
 pub fn random_set(random: &mut Random, number: u64, height: u32) -> Vec<Claimable> {
-    let mut parts = match random.below(8) {
+    let mut parts = match random.below(9) {
         0 => vec![keysend_of(number, 1 + random.next() % 5_000, preimage_of(random.next() % 6))],
         1 => {
             let preimage = preimage_of(random.next() % 6);
@@ -111,6 +118,7 @@ pub fn random_set(random: &mut Random, number: u64, height: u32) -> Vec<Claimabl
             parts
         }
         2 => vec![ecdh_of(number, 700, random.pick([Version::Ecdh0, Version::Ecdh1]).expect("some"))],
+        4 => vec![bolt11_of(number, 2_000 + random.next() % 5_000, preimage_of(random.next() % 6))],
         3 => vec![part(number, preimage_of(random.next() % 6).payment_hash(), 5)],
         _ => amp(random, number),
     };

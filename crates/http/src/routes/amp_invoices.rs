@@ -39,7 +39,7 @@ pub(crate) async fn create(
         let message = "payments to AMP invoices are off: switch `amp-invoice` on, see `sponte receive`";
         return Err(ApiError::new(Code::Conflict, message));
     }
-    let row = app.handle.create_amp_invoice(sponte_node::NewAmpInvoice {
+    let row = app.handle.create_amp_invoice(sponte_node::NewInvoice {
         amount: new.amount_msat,
         description: new.description,
         expiry_ms: new.expiry_seconds.unwrap_or(EXPIRY_SECONDS).saturating_mul(1_000),

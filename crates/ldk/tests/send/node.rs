@@ -207,7 +207,9 @@ impl Node {
             return self.execute(Command::Fail(claimable.hash, FailAs::Unknown));
         }
         match claimable.purpose {
-            Purpose::Keysend { preimage, .. } | Purpose::Ecdh { preimage, .. } => {
+            Purpose::Keysend { preimage, .. }
+            | Purpose::Ecdh { preimage, .. }
+            | Purpose::Bolt11 { preimage } => {
                 self.execute(Command::Claim(claimable.hash, preimage));
             }
             Purpose::Amp(_) => self.take_shards(),

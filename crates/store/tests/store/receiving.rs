@@ -22,7 +22,8 @@ fn waiting(number: u64, purpose: Purpose) -> WaitingPart {
         records: Records::from_received([(65_537, vec![1, 2])]),
         purpose,
     };
-    WaitingPart { claimable, to_invoice: number % 2 == 1, arrived_at: at(number) }
+    let to_invoice = matches!(claimable.purpose, Purpose::Amp(_) | Purpose::Bolt11 { .. });
+    WaitingPart { claimable, to_invoice, arrived_at: at(number) }
 }
 
 #[test]
@@ -40,6 +41,7 @@ fn parts_that_wait_come_back_as_they_were_until_they_wait_no_more() {
         waiting(3, Purpose::Keysend { preimage: preimage(), payment_data: None }),
         waiting(4, Purpose::Ecdh { version: Version::Ecdh1, preimage: preimage() }),
         waiting(5, Purpose::Ecdh { version: Version::Ecdh0, preimage: preimage() }),
+        waiting(6, Purpose::Bolt11 { preimage: preimage() }),
     ];
     let dir = tempfile::tempdir().expect("a temporary folder");
     let store = open(dir.path());

@@ -3,9 +3,8 @@
 use crate::fields::{assert_same_amp, assert_same_amp_in};
 use crate::table::{Way, begin};
 use crate::world::{World, msat, pay, received_with};
-use sponte_engine::backend::{Admin, Payable};
 use sponte_engine::commit::Kind;
-use sponte_node::{NewAmpInvoice, PaymentRequest};
+use sponte_node::NewInvoice;
 use sponte_peers::LndPay;
 use sponte_proto::{Msat, Records};
 use sponte_testkit::TestNode;
@@ -13,18 +12,8 @@ use sponte_testkit::TestNode;
 const AMOUNT: Msat = Msat::new(30_000_000).unwrap();
 const ROW: &str = "AMP invoice, paid three times";
 
-/// As `pay-invoice` does: the node reads the invoice, and is asked to pay what it says.
-pub async fn request_of(node: &TestNode, text: &str, amount: Option<Msat>) -> PaymentRequest {
-    let text = text.to_owned();
-    let read = node.handle().admin(move |reply| Admin::ReadPayable(text, reply)).await.expect("it reads");
-    let Payable::Invoice(invoice) = read else { panic!("an invoice, and no offer") };
-    let amount = invoice.amount_to_pay(amount).expect("an amount");
-    let request = TestNode::request_to(invoice.destination, &format!("{}msat", amount.to_msat()));
-    request.for_invoice(*invoice)
-}
-
 async fn invoice_of(node: &TestNode, amount: Option<Msat>) -> String {
-    let new = NewAmpInvoice { amount, description: "coffee".into(), expiry_ms: 3_600_000 };
+    let new = NewInvoice { amount, description: "coffee".into(), expiry_ms: 3_600_000 };
     node.handle().create_amp_invoice(new).await.expect("an invoice").bolt11
 }
 
@@ -39,7 +28,7 @@ async fn each_is_paid_three_times() {
 
         let cell = begin(ROW, Way::ToLnd);
         for _ in 0..3 {
-            let told = pay(alice, request_of(alice, &of_lana, by_payer).await).await;
+            let told = pay(alice, alice.request_for(&of_lana, by_payer).await).await;
             assert_eq!(told.row.kind, Kind::AmpInvoice);
             let invoice = assert_same_amp(&told, lana, 1).await;
             assert_eq!(invoice.payment_request, of_lana);
@@ -62,7 +51,7 @@ async fn each_is_paid_three_times() {
 
         let cell = begin(ROW, Way::ThroughLnd);
         for _ in 0..3 {
-            let told = pay(alice, request_of(alice, &of_carol, by_payer).await).await;
+            let told = pay(alice, alice.request_for(&of_carol, by_payer).await).await;
             let [part] = told.settled()[..] else { panic!("one part: {told:#?}") };
             let got = received_with(carol, part.claim.hash.expect("a hash")).await;
             assert_eq!((got.kind, got.amount), (Kind::AmpInvoice, AMOUNT));

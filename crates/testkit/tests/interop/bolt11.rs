@@ -1,6 +1,5 @@
 //! BOLT 11 invoices of LND.
 
-use crate::amp_invoices::request_of;
 use crate::fields::settled;
 use crate::table::{Way, begin};
 use crate::world::{World, msat, pay};
@@ -19,7 +18,7 @@ async fn invoices_of_lnd_are_paid_once() {
     let cell = begin(ROW, Way::ToLnd);
     for (amount, by_payer) in [(Some(AMOUNT), None), (None, Some(AMOUNT))] {
         let text = lana.invoice(amount, false).await;
-        let told = pay(alice, request_of(alice, &text, by_payer).await).await;
+        let told = pay(alice, alice.request_for(&text, by_payer).await).await;
         assert_eq!(told.row.kind, Kind::Bolt11);
         told.settled();
         let invoice = settled(lana, told.row.hash.expect("its hash")).await;

@@ -2,7 +2,7 @@
 
 use super::{AMOUNT, Payer, Set, msat, payments, received};
 use sponte_engine::commit::{Kind, State};
-use sponte_node::NewAmpInvoice;
+use sponte_node::NewInvoice;
 use sponte_proto::ecdh::Version;
 use sponte_proto::mpp::PaymentData;
 use sponte_proto::{PaymentSecret, Preimage};
@@ -33,7 +33,7 @@ async fn amp(payer: &Payer, to: &TestNode) {
 /// One invoice, paid by two sets at once.
 async fn amp_invoice(payer: &Payer, to: &TestNode) {
     let amount = Some(msat(3 * AMOUNT.to_msat()));
-    let new = NewAmpInvoice { amount, description: "coffee".into(), expiry_ms: 3_600_000 };
+    let new = NewInvoice { amount, description: "coffee".into(), expiry_ms: 3_600_000 };
     let addr = to.handle().create_amp_invoice(new).await.expect("an invoice").payment_addr;
     two_sets(payer, [Set::to(addr.clone(), 120), Set::to(addr.clone(), 130)]).await;
     let row = until("the invoice to count both", async || {

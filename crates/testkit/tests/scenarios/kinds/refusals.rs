@@ -4,7 +4,7 @@ use super::{AMOUNT, DELTA, Payer, Set, UNKNOWN, msat, payments, received};
 use sponte_engine::Receive;
 use sponte_engine::backend::Kinds;
 use sponte_engine::commit::Kind;
-use sponte_node::NewAmpInvoice;
+use sponte_node::NewInvoice;
 use sponte_proto::amp::AmpRecord;
 use sponte_proto::ecdh::{ECDH_RECORD, Version};
 use sponte_proto::failure::FailureCode;
@@ -20,7 +20,7 @@ async fn receive(node: &TestNode, change: impl FnOnce(&mut Receive)) {
 }
 
 async fn invoice(node: &TestNode, amount: Msat, expiry_ms: u64) -> PaymentSecret {
-    let new = NewAmpInvoice { amount: Some(amount), description: String::new(), expiry_ms };
+    let new = NewInvoice { amount: Some(amount), description: String::new(), expiry_ms };
     node.handle().create_amp_invoice(new).await.expect("an invoice").payment_addr
 }
 

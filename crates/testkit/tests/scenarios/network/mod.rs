@@ -10,7 +10,7 @@ mod refusals;
 mod stalls;
 
 use sponte_engine::commit::{AttemptRow, Kind, PaidInvoice, PartRow, PaymentRow, State};
-use sponte_node::{NewAmpInvoice, PaymentRequest};
+use sponte_node::{NewInvoice, PaymentRequest};
 use sponte_proto::{Msat, NodeId, PaymentId};
 use sponte_testkit::{Network, TestNode, until};
 
@@ -76,7 +76,7 @@ async fn request_of(kind: Kind, to: &TestNode, amount: &str) -> PaymentRequest {
     if kind != Kind::AmpInvoice {
         return request(to.id(), amount, Some(kind));
     }
-    let new = NewAmpInvoice { amount: None, description: "coffee".into(), expiry_ms: 3_600_000 };
+    let new = NewInvoice { amount: None, description: "coffee".into(), expiry_ms: 3_600_000 };
     let row = to.handle().create_amp_invoice(new).await.expect("an invoice");
     let (text, payment_addr) = (row.bolt11, Some(row.payment_addr));
     let invoice = PaidInvoice { text, hash: None, payment_addr, metadata: None, offered: None };
