@@ -3,9 +3,9 @@
 use crate::{
     AmpInvoice, AmpInvoiceDetail, AmpInvoices, AuditReport, ChannelOpened, Channels, CloseChannelRequest,
     Code, ConnectRequest, Empty, ErrorBody, ErrorDetail, Events, EventsQuery, HeldPage, Info, Invoice,
-    MAX_WAIT_MS, NewAmpInvoice, OpenChannelRequest, PageQuery, PayInvoiceRequest, PayRequest, PaymentDetail,
-    Payments, PaymentsQuery, Peers, Quote, ReadInvoiceRequest, Receive, ReceivePolicy, RefusedPage,
-    WaitQuery, WalletAddress, WalletBalance, WalletSendRequest, WalletSent,
+    MAX_WAIT_MS, MadeInvoice, NewAmpInvoice, NewInvoice, OpenChannelRequest, PageQuery, PayInvoiceRequest,
+    PayRequest, PaymentDetail, Payments, PaymentsQuery, Peers, Quote, ReadInvoiceRequest, Receive,
+    ReceivePolicy, RefusedPage, WaitQuery, WalletAddress, WalletBalance, WalletSendRequest, WalletSent,
 };
 use reqwest::{Method, RequestBuilder};
 use serde::de::DeserializeOwned;
@@ -207,6 +207,14 @@ impl Client {
     /// As every request.
     pub async fn refused(&self, query: &PageQuery) -> Result<RefusedPage, ClientError> {
         self.ask(self.request(Method::GET, "/v1/receive/refused").query(query)).await
+    }
+
+    /// Makes an invoice that is paid once.
+    ///
+    /// # Errors
+    /// As every request.
+    pub async fn create_invoice(&self, new: &NewInvoice) -> Result<MadeInvoice, ClientError> {
+        self.ask(self.request(Method::POST, "/v1/invoices").json(new)).await
     }
 
     /// Makes an AMP invoice.

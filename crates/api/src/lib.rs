@@ -22,6 +22,7 @@
 //! | `PUT /v1/receive` | [`Receive`] | [`ReceivePolicy`] |
 //! | `DELETE /v1/receive` | | [`ReceivePolicy`] |
 //! | `GET /v1/receive/refused` | [`PageQuery`] | [`RefusedPage`] |
+//! | `POST /v1/invoices` | [`NewInvoice`] | [`MadeInvoice`] |
 //! | `GET /v1/amp-invoices` | [`PageQuery`] | [`AmpInvoices`] |
 //! | `POST /v1/amp-invoices` | [`NewAmpInvoice`] | [`AmpInvoice`] |
 //! | `GET /v1/amp-invoices/{payment_addr}` | | [`AmpInvoiceDetail`] |
@@ -58,6 +59,7 @@ mod error;
 mod events;
 mod held;
 mod info;
+mod invoices;
 mod json;
 mod part_failure;
 mod pay;
@@ -79,6 +81,7 @@ pub use error::{ErrorBody, ErrorDetail};
 pub use events::{Event, Events, EventsQuery};
 pub use held::{Held, HeldPage};
 pub use info::{Info, Warning};
+pub use invoices::{MadeInvoice, NewInvoice};
 pub use part_failure::PartFailure;
 pub use pay::{
     Invoice, Limits, PayInvoiceRequest, PayRequest, Quote, QuotedHop, QuotedRoute, ReadInvoiceRequest,

@@ -68,12 +68,13 @@ pub enum Hold {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Receive {
-    /// The kinds that are on. One that is off is refused as by a node that never heard of it.
+    /// The kinds that are on. One that is off is refused as by a node that never heard of it. An invoice of
+    /// `POST /v1/invoices` can always be paid.
     pub kinds: Vec<ReceiveKind>,
-    /// The smallest payment.
+    /// The smallest payment. One to an invoice of `POST /v1/invoices` may be what the invoice says.
     #[serde(with = "json::msat")]
     pub min_msat: Msat,
-    /// The largest payment; any if it is absent.
+    /// The largest payment, likewise; any if it is absent.
     #[serde(default, with = "json::msat_option", skip_serializing_if = "Option::is_none")]
     pub max_msat: Option<Msat>,
     /// The most bytes that the custom records of a payment may have, as they stand in a payload.

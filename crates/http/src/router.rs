@@ -3,7 +3,8 @@
 use crate::auth;
 use crate::error::ApiError;
 use crate::routes::{
-    amp_invoices, audit, channels, events, held, info, pay, pay_invoice, payments, peers, receive, wallet,
+    amp_invoices, audit, channels, events, held, info, invoices, pay, pay_invoice, payments, peers, receive,
+    wallet,
 };
 use crate::state::{App, Stopping};
 use axum::Router;
@@ -32,6 +33,7 @@ pub fn router(handle: Handle, token: &str, stopping: Stopping) -> Router {
         .route("/v1/held/{id}/cancel", post(held::cancel))
         .route("/v1/receive", get(receive::show).put(receive::set).delete(receive::reset))
         .route("/v1/receive/refused", get(receive::refused))
+        .route("/v1/invoices", post(invoices::create))
         .route("/v1/amp-invoices", get(amp_invoices::list).post(amp_invoices::create))
         .route("/v1/amp-invoices/{id}", get(amp_invoices::show))
         .route("/v1/amp-invoices/{id}/cancel", post(amp_invoices::cancel))

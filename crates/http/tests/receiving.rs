@@ -4,7 +4,8 @@ mod common;
 
 use common::Served;
 use sponte_api::{
-    ClientError, Code, Hold, InvoiceState, NewAmpInvoice, PageQuery, Receive, ReceiveKind, Short, State,
+    ClientError, Code, Hold, InvoiceState, NewAmpInvoice, NewInvoice, PageQuery, Receive, ReceiveKind, Short,
+    State,
 };
 use sponte_proto::{Msat, PaymentId, Records, TEXT_RECORD};
 use std::time::{Duration, Instant};
@@ -141,6 +142,30 @@ async fn an_amp_invoice_is_made_listed_and_canceled() {
     let kinds = vec![ReceiveKind::Keysend];
     client.set_receive(&Receive { kinds, ..receive }).await.expect("sound");
     assert_eq!(refused(client.create_amp_invoice(&new).await.expect_err("off")), Code::Conflict);
+}
+
+#[tokio::test]
+async fn an_invoice_is_made_whatever_kinds_are_on() {
+    let served = Served::start().await;
+    let client = served.client();
+    let receive = client.receive().await.expect("shown").receive;
+    client.set_receive(&Receive { kinds: vec![], min_msat: msat(9_000), ..receive }).await.expect("sound");
+    let new =
+        NewInvoice { amount_msat: Some(msat(1_000)), description: "soup".into(), expiry_seconds: Some(60) };
+    let made = client.create_invoice(&new).await.expect("made");
+    assert_eq!((made.bolt11.as_str(), made.hash.to_bytes()), ("lnbcrt1made", [9; 32]));
+    assert_eq!((made.amount_msat, made.description.as_str()), (Some(msat(1_000)), "soup"));
+    assert_eq!(made.expires_at_ms.millis_since(made.created_at_ms), 60_000);
+    let any = client.create_invoice(&NewInvoice::default()).await.expect("made");
+    assert_eq!((any.amount_msat, any.description.as_str()), (None, ""));
+    assert_eq!(any.expires_at_ms.millis_since(any.created_at_ms), 3_600_000, "an hour, as BOLT 11 has it");
+    for wrong in [
+        NewInvoice { amount_msat: Some(msat(0)), ..new.clone() },
+        NewInvoice { description: "x".repeat(640), ..new.clone() },
+        NewInvoice { expiry_seconds: Some(0), ..new.clone() },
+    ] {
+        assert_eq!(refused(client.create_invoice(&wrong).await.expect_err("wrong")), Code::InvalidRequest);
+    }
 }
 
 #[tokio::test]

@@ -45,6 +45,7 @@ pub enum Command {
     Payments(commands::payments::PaymentsArgs),
     Receive(commands::receive::ReceiveArgs),
     Held(commands::held::HeldArgs),
+    Invoice(commands::invoice::InvoiceArgs),
     AmpInvoice(commands::amp_invoice::AmpInvoiceArgs),
     Wallet(commands::wallet::WalletArgs),
     Channel(commands::channel::ChannelArgs),

@@ -73,6 +73,7 @@ fn dispatch(cli: Cli, output: Output) -> CommandResult {
         Command::Payments(args) => wait_for(commands::payments::execute(&context, args)),
         Command::Receive(args) => wait_for(commands::receive::execute(&context, args)),
         Command::Held(args) => wait_for(commands::held::execute(&context, args)),
+        Command::Invoice(args) => wait_for(commands::invoice::execute(&context, args)),
         Command::AmpInvoice(args) => wait_for(commands::amp_invoice::execute(&context, args)),
         Command::Wallet(args) => wait_for(commands::wallet::execute(&context, args)),
         Command::Channel(args) => wait_for(commands::channel::execute(&context, args)),

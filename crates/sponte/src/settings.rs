@@ -192,6 +192,8 @@ network = "{network}"
 # heard of it. `sponte receive set` changes all of this while the node runs, and goes before this file
 # until `sponte receive reset`.
 # kinds = ["keysend", "mpp-keysend", "amp", "amp-invoice", "ecdh1"]
+# Amounts of payments that came unasked or to an AMP invoice. Any other invoice says its own, and can be
+# paid whatever stands here.
 # min = "0sat"
 # max = "2100000000000000sat"
 # The most bytes that the custom records of a payment may have.

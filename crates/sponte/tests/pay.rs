@@ -67,6 +67,7 @@ fn usable(alice: &Node, bob: &Node) {
 fn a_payment_and_its_trouble() {
     let (chain, alice, bob) = alice_and_bob();
     pays_with_records(&alice, &bob);
+    pays_an_invoice(&alice, &bob);
     tells_the_end_without_the_peer(&alice, &bob);
     says_why_it_does_not_pay(&alice, &bob);
     #[cfg(unix)]
@@ -124,6 +125,32 @@ fn pays_with_records(alice: &Node, bob: &Node) {
         let line = alice.run(&[&["payments", "show"], unknown].concat()).failed(4);
         assert!(line.contains("`sponte payments list --dir "), "{line}");
     }
+}
+
+fn pays_an_invoice(alice: &Node, bob: &Node) {
+    let text = bob.run(&["invoice", "create", "40sat", "-d", "soup", "--expiry", "2h"]).well();
+    let invoice = text.strip_suffix('\n').expect("one line");
+    assert!(invoice.starts_with("lnbcrt400n1") && !invoice.contains('\n'), "nothing else: {text}");
+    for _ in 0..2 {
+        let paid = alice.ask(&["pay-invoice", invoice]);
+        assert_eq!((&paid["outcome"], &paid["attempt_count"]), (&"settled".into(), &1.into()), "{paid}");
+    }
+    let made = bob.ask(&["invoice", "create"]);
+    let lives =
+        made["expires_at_ms"].as_u64().zip(made["created_at_ms"].as_u64()).map(|(end, from)| end - from);
+    assert_eq!((lives, &made["description"], made.get("amount_msat")), (Some(3_600_000), &"".into(), None));
+    let any = made["bolt11"].as_str().expect("text");
+    let paid = alice.ask(&["pay-invoice", any, "30sat"]);
+    assert_eq!((&paid["outcome"], &paid["hash"]), (&"settled".into(), &made["hash"]), "{paid}");
+
+    let received = bob.ask(&["payments", "list", "--direction", "in"]);
+    let all = received["payments"].as_array().expect("a list");
+    let invoices = all.iter().filter(|payment| payment["kind"] == "bolt11");
+    let amounts: Vec<_> = invoices.map(|payment| payment["amount_msat"].as_u64()).collect();
+    assert_eq!(amounts, [Some(30_000), Some(40_000)], "{received}");
+    let id = all[0]["id"].as_str().expect("text");
+    let tree = bob.run(&["payments", "show", id]).well();
+    assert!(tree.contains("received 30 sat by bolt11"), "{tree}");
 }
 
 /// What became of a key is known here: the peer need not be there.

@@ -6,6 +6,7 @@ pub(crate) mod channels;
 pub(crate) mod events;
 pub(crate) mod held;
 pub(crate) mod info;
+pub(crate) mod invoices;
 pub(crate) mod pay;
 pub(crate) mod pay_invoice;
 pub(crate) mod payments;

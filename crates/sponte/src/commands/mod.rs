@@ -9,6 +9,7 @@ pub mod demo;
 pub mod held;
 pub mod info;
 pub mod init;
+pub mod invoice;
 pub mod pay;
 pub mod pay_invoice;
 pub mod payments;

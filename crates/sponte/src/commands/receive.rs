@@ -35,7 +35,7 @@ struct SetArgs {
     /// The kinds that are on, all others are off: keysend, mpp-keysend, amp, amp-invoice, ecdh1, ecdh0
     #[arg(long, value_name = "KIND,..", value_delimiter = ',')]
     kinds: Option<Vec<ReceiveKind>>,
-    /// The smallest payment
+    /// The smallest payment; `sponte invoice` says the amount of its own
     #[arg(long, value_name = "AMOUNT")]
     min: Option<Msat>,
     /// The largest payment, or `any`
