@@ -2,6 +2,7 @@
 //! most of them.
 
 mod archive;
+mod bolt11;
 mod closing;
 mod direct;
 mod invoices;

@@ -15,12 +15,12 @@ async fn holding(net: &Net) -> (TestNode, Payer) {
     (carol, payer)
 }
 
-async fn hold_all(node: &TestNode) {
+pub(super) async fn hold_all(node: &TestNode) {
     let all = Receive { hold: Hold::All, ..Receive::default() };
     node.handle().set_receive(Some(all)).await.expect("it makes sense");
 }
 
-async fn held(node: &TestNode, kind: Kind) -> PaymentRow {
+pub(super) async fn held(node: &TestNode, kind: Kind) -> PaymentRow {
     in_state(node, kind, State::Held).await
 }
 

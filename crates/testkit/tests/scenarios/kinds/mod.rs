@@ -3,6 +3,7 @@
 mod blinded;
 mod every;
 mod held;
+mod invoices;
 mod many;
 mod refusals;
 mod repeats;
