@@ -6,7 +6,7 @@ use crate::node::Started;
 use crate::payers::Asked;
 use crate::until::{GLANCE, Outcome, PATIENCE};
 use crate::world::{ALICE, BOB, CAROL, World};
-use sponte_api::State;
+use sponte_api::{NewInvoice, State};
 use sponte_proto::{Msat, Sat};
 use std::time::Instant;
 
@@ -17,34 +17,48 @@ const MOST: u64 = 200;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn alice_aborts_at_every_commit() {
-    every_commit(ALICE).await;
+    every_commit(ALICE, What::Keysend).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn bob_aborts_at_every_commit() {
-    every_commit(BOB).await;
+    every_commit(BOB, What::Keysend).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn carol_aborts_at_every_commit() {
-    every_commit(CAROL).await;
+    every_commit(CAROL, What::Keysend).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn carol_aborts_at_every_commit_of_an_invoice() {
+    every_commit(CAROL, What::Invoice).await;
+}
+
+/// What Carol is paid with.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum What {
+    Keysend,
+    Invoice,
 }
 
 /// Until a payment goes through without reaching the failpoint.
-async fn every_commit(victim: usize) {
+async fn every_commit(victim: usize, what: What) {
     let mut world = World::connected(CHANNEL).await.unwrap();
-    every_commit_of(&mut world, victim).await.unwrap();
+    every_commit_of(&mut world, victim, what).await.unwrap();
     world.end();
 }
 
-async fn every_commit_of(world: &mut World, victim: usize) -> Outcome<()> {
+async fn every_commit_of(world: &mut World, victim: usize, what: What) -> Outcome<()> {
     let mut asked = vec![];
     for point in ["abort-before", "abort-after"] {
         let mut fired = 0;
         for n in 1.. {
             assert!(n < MOST, "the failpoint always fires");
             let failpoint = format!("{point}={n}");
-            let died = one(world, victim, &failpoint, &mut asked).await;
+            let ask = asked_for(world, what, &failpoint).await?;
+            asked.push(ask.clone());
+            let died = one(world, victim, &failpoint, ask).await;
             let died = died.map_err(|why| format!("{} {failpoint}: {why}", world.nodes[victim].name))?;
             checks::all(world, &asked).await.map_err(|why| format!("after {failpoint}: {why}"))?;
             if !died {
@@ -58,11 +72,19 @@ async fn every_commit_of(world: &mut World, victim: usize) -> Outcome<()> {
     Ok(())
 }
 
+async fn asked_for(world: &World, what: What, key: &str) -> Outcome<Asked> {
+    let ask = Asked::new(world, ALICE, CAROL, AMOUNT, key);
+    if what == What::Keysend {
+        return Ok(ask);
+    }
+    let new = NewInvoice { amount_msat: Some(AMOUNT), ..NewInvoice::default() };
+    let made = world.nodes[CAROL].client()?.create_invoice(&new).await.map_err(|why| why.to_string())?;
+    Ok(ask.invoice(&made.bolt11))
+}
+
 /// One payment with the failpoint armed; answers whether it fired.
-async fn one(world: &mut World, victim: usize, failpoint: &str, asked: &mut Vec<Asked>) -> Outcome<bool> {
+async fn one(world: &mut World, victim: usize, failpoint: &str, ask: Asked) -> Outcome<bool> {
     world.nodes[victim].kill().await;
-    let ask = Asked::new(world, ALICE, CAROL, AMOUNT, failpoint);
-    asked.push(ask.clone());
     let died = match world.nodes[victim].start_or_end(&world.chain, failpoint).await? {
         Started::Ended(_) => true,
         Started::Running => connect_or_die(world, victim).await? || pay_or_die(world, victim, &ask).await?,

@@ -3,7 +3,9 @@
 use crate::node::{Node, client};
 use crate::until::{GLANCE, Outcome};
 use crate::world::World;
-use sponte_api::{ClientError, Code, Limits, PayRequest, PaymentDetail, RecordInput, State};
+use sponte_api::{
+    ClientError, Code, Limits, PayInvoiceRequest, PayRequest, PaymentDetail, RecordInput, State,
+};
 use sponte_proto::{Msat, NodeId};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -21,6 +23,8 @@ pub struct Asked {
     pub from: usize,
     pub to: usize,
     pub request: PayRequest,
+    /// An invoice of the destination's that is paid, instead of nothing asked for.
+    invoice: Option<String>,
     dir: PathBuf,
     /// Also a node that takes back what it said is asked on.
     patient: bool,
@@ -36,13 +40,19 @@ impl Asked {
     pub fn of(from: &Node, to: NodeId, amount: Msat, key: &str) -> Asked {
         let limits = Limits { timeout_ms: Some(TIMEOUT_MS), max_attempts: Some(1_000), ..Limits::default() };
         let request = PayRequest { key: Some(key.to_owned()), limits, ..PayRequest::new(to, amount) };
-        Asked { from: 0, to: 0, request, dir: from.dir.clone(), patient: false }
+        Asked { from: 0, to: 0, request, invoice: None, dir: from.dir.clone(), patient: false }
     }
 
     /// Goes on asking a node that does not know what it has just answered: the control looks for
     /// worse.
     pub fn patient(mut self, patient: bool) -> Asked {
         self.patient = patient;
+        self
+    }
+
+    /// To an invoice over the amount.
+    pub fn invoice(mut self, text: &str) -> Asked {
+        self.invoice = Some(text.to_owned());
         self
     }
 
@@ -80,7 +90,15 @@ impl Asked {
     /// Asks once; nothing if it is open or nobody answers.
     pub async fn ask(&self, wait: Duration) -> Outcome<Option<PaymentDetail>> {
         let Ok(client) = client(&self.dir) else { return Ok(None) };
-        match client.pay(&self.request, wait).await {
+        let PayRequest { key, limits, .. } = self.request.clone();
+        let answer = match self.invoice.clone() {
+            None => client.pay(&self.request, wait).await,
+            Some(invoice) => {
+                let request = PayInvoiceRequest { key, limits, ..PayInvoiceRequest::new(invoice) };
+                client.pay_invoice(&request, wait).await
+            }
+        };
+        match answer {
             Ok(detail) => Ok((detail.payment.state != State::Pending).then_some(detail)),
             Err(ClientError::Refused(why)) if self.patient && why.code == Code::NotFound => Ok(None),
             Err(ClientError::Refused(why)) if why.code != Code::Busy => {
