@@ -66,6 +66,11 @@ impl Dial {
     pub(crate) fn of<T>(task: &task::JoinHandle<T>) -> Dial {
         Dial(task.abort_handle())
     }
+
+    /// Whether its task is over.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.0.is_finished()
+    }
 }
 
 impl Drop for Dial {

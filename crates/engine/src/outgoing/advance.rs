@@ -48,15 +48,16 @@ impl Outgoing {
 fn next(payment: &Payment, now: Timestamp) -> Next {
     let Payment { row, restored, asked, wait, .. } = payment;
     let Some(attempt) = &payment.attempt else {
-        if asked.is_some() || *restored {
+        if *restored {
             return Next::Wait;
         }
         if payment.paid {
             return Next::Settle;
         }
         return match ends::why_spent(payment, now) {
+            // Whatever is still looked for comes too late.
             Some(reason) => Next::Fail(reason),
-            None if wait.is_some() => Next::Wait,
+            None if asked.is_some() || wait.is_some() => Next::Wait,
             None => Next::Ask(row.amount),
         };
     };

@@ -161,8 +161,11 @@ impl Ldk {
             }
         }
         self.asks.open.extend(rest);
-        let Asks { open, dials, .. } = &mut self.asks;
-        dials.keep(|id| open.values().any(|ask| ask.firsts.contains(id)));
+        let Ldk { asks: Asks { open, dials, .. }, peers, node, .. } = self;
+        dials.keep(
+            |id| open.values().any(|ask| ask.firsts.contains(id)),
+            |id| peers.address(id).is_some() || !node.manager.list_channels_with_counterparty(id).is_empty(),
+        );
     }
 
     fn answer(&self, id: &PaymentId, ask: Ask, given: Given) {

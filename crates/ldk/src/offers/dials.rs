@@ -18,7 +18,7 @@ const MOST: usize = 32;
 pub(super) struct Dials(HashMap<PublicKey, Tried>);
 
 struct Tried {
-    _dial: Dial,
+    dial: Dial,
     times: usize,
     again: Instant,
 }
@@ -47,11 +47,12 @@ impl Dials {
             wake();
         });
         let dial = Dial::of(&task);
-        self.0.insert(id, Tried { _dial: dial, times: times + 1, again: now + AGAIN });
+        self.0.insert(id, Tried { dial, times: times + 1, again: now + AGAIN });
     }
 
-    /// Hangs up on all whom no question needs any more.
-    pub(super) fn keep(&mut self, needed: impl Fn(&PublicKey) -> bool) {
-        self.0.retain(|id, _| needed(id));
+    /// Hangs up on all whom no question needs any more, but for those who stay: our peers, to whom this
+    /// was the connection that was wanted anyhow.
+    pub(super) fn keep(&mut self, needed: impl Fn(&PublicKey) -> bool, stays: impl Fn(&PublicKey) -> bool) {
+        self.0.retain(|id, tried| needed(id) || (!tried.dial.has_ended() && stays(id)));
     }
 }

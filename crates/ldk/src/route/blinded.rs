@@ -10,6 +10,7 @@ use lightning::offers::invoice::Bolt12Invoice;
 use lightning::routing::router::{BlindedTail, PaymentParameters, RouteParameters};
 use lightning::util::ser::Writeable as _;
 use sponte_engine::backend::{BlindedWays, RouteRequest, Tail};
+use std::collections::HashSet;
 
 /// What tells the paths of an invoice, in their order.
 pub(super) struct Tails(Vec<PublicKey>);
@@ -35,8 +36,10 @@ impl Ldk {
         ways: &BlindedWays,
     ) -> Option<(RouteParameters, Tails)> {
         let invoice = Bolt12Invoice::try_from(ways.invoice.clone()).ok()?;
-        let paths = invoice.payment_paths().iter().cloned();
-        let paths: Vec<BlindedPaymentPath> = paths.map(|path| self.beyond_us(path)).collect();
+        // What is told by its blinding point must have one of its own.
+        let mut points = HashSet::new();
+        let paths = invoice.payment_paths().iter().filter(|path| points.insert(path.blinding_point()));
+        let paths: Vec<BlindedPaymentPath> = paths.cloned().map(|path| self.beyond_us(path)).collect();
         let tails = Tails(paths.iter().map(BlindedPaymentPath::blinding_point).collect());
         let payee =
             PaymentParameters::blinded(paths).with_bolt12_features(invoice.invoice_features().clone());

@@ -3,8 +3,9 @@
 use super::{Line, funded_by, pay, read, request, sat};
 use sponte_engine::PayError as Refused;
 use sponte_engine::backend::RefusalKind;
+use sponte_engine::commit::{Kind, State};
 use sponte_node::{AdminError, PayError, PaymentRequest};
-use sponte_testkit::{Net, RawNode, until};
+use sponte_testkit::{Net, RawNode, TestNode, until};
 
 fn no_invoice(answer: Result<sponte_proto::PaymentId, PayError>) -> (RefusalKind, String) {
     match answer {
@@ -47,6 +48,32 @@ async fn an_announced_issuer_is_reached_at_its_address() {
     .await;
     pay(&alice, &offer, None).await;
     until("alice to hang up", async || (!carol.connected(&alice.id())).then_some(())).await;
+    alice.audited().await;
+}
+
+/// Bob has a channel with alice, and she knows his address from gossip alone. Whoever is asked and has a
+/// channel stays connected, as HTLCs go over it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_peer_that_was_away_stays_once_it_was_asked() {
+    let net = Net::start().await;
+    let (alice, bob) = (net.node("alice").await, RawNode::start(&net, "bob").await);
+    bob.connect(alice.id(), &alice.info().await.listening.expect("it listens")).await;
+    bob.begin_open(alice.id(), 1_000_000, sat(900_000)).await;
+    net.mine_and_sync(6, &[&alice]).await;
+    let keysend = PaymentRequest { kind: Some(Kind::Keysend), ..TestNode::request_to(bob.id(), "1sat") };
+    until("alice to have heard bob's announcement", async || {
+        bob.announce();
+        bob.retell();
+        let quoted = alice.handle().quote(keysend.clone()).await.expect("a sound request").ok()?;
+        (!quoted.reason.contains("warning")).then_some(())
+    })
+    .await;
+    let offer = bob.offer(Some(sat(500)));
+    bob.disconnect(&alice.id()).await;
+    until("alice to miss bob", async || (!TestNode::usable(&alice.channels().await[0])).then_some(())).await;
+    let row = pay(&alice, &offer, None).await;
+    assert_eq!(row.state, State::Settled);
+    assert!(bob.connected(&alice.id()));
     alice.audited().await;
 }
 
