@@ -343,6 +343,17 @@ fn a_caller_may_end_it_between_two_attempts() {
 }
 
 #[test]
+fn a_cancel_waits_for_no_routes() {
+    let mut rig = Rig::new();
+    let id = rig.pay(request("k")).expect("begun");
+    let asked = rig.asked();
+    assert_eq!(rig.cancel(id), Ok(id));
+    assert_eq!(rig.failure(id), "canceled");
+    assert!(rig.routed(&asked, &[(1, 50_000, 100)]).is_empty(), "what was looked for comes too late");
+    assert_eq!(rig.state(id), State::Failed);
+}
+
+#[test]
 fn what_is_on_its_way_is_waited_for_after_a_cancel() {
     for restart in [false, true] {
         let mut rig = Rig::new();
