@@ -136,38 +136,34 @@ async fn time_that_ends_while_a_part_is_kept_ends_attempts_and_not_the_part() {
 /// the limit. The others wait at carol until she gives them back.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_shard_that_is_lost_brings_all_others_back() {
-    // Parts of an MPP keysend are LDK's to give back, and near their expiry it says so.
-    let unknown = FailureCode::INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS;
-    for (kind, said) in [(Kind::Amp, FailureCode::MPP_TIMEOUT), (Kind::MppKeysend, unknown)] {
-        let network = Network::start().await;
-        network.sid.choose(Forwards::Stall);
-        let mut request = request(network.carol.id(), "1400000sat", Some(kind));
-        request.fall_back = Some(false);
-        request.max_fee = Some(bob_alone(&network, &request).await);
-        request.final_cltv = Some(CltvExpiryDelta::new(80));
-        request.timeout_ms = 4_000;
-        let id = network.alice.begin(request).await.expect("a sound request");
-        network.sid.keeps(1).await;
-        network.sid.choose(Forwards::FailForGood);
-        let row = network.alice.handle().payment_ended(id, Duration::from_secs(5)).await.expect("a row");
-        assert_eq!(row.state, State::Pending, "{kind:?}: the others are on their way");
-        given_back(&network, id).await;
-        let told = Told::of(&network.alice, id).await;
-        assert_eq!(told.assert_failed().0, "fee_limit_too_low", "{kind:?} {:#?}", told.parts);
-        assert_eq!((told.attempts.len(), told.failed().len()), (1, told.parts.len()), "{kind:?}");
-        let over = |node| told.parts.iter().filter(move |part| part.route.contains(&node));
-        for part in over(network.sid.id()) {
-            let why = part.sent.failure.expect("it failed");
-            assert_eq!((why.hop, why.code), (Some(1), Some(FailureCode::UNKNOWN_NEXT_PEER)), "{part:#?}");
-        }
-        let by_fay: Vec<_> = over(network.fay.id()).collect();
-        let waited = by_fay.iter().filter_map(|part| part.sent.failure);
-        let waited = waited.filter(|why| why.code == Some(said) && why.hop == Some(3));
-        assert!(waited.count() > 0, "{kind:?}: they were at carol: {by_fay:#?}");
-        let received = network.carol.handle().ledger().payments(PaymentsQuery::default());
-        assert_eq!(received.expect("the ledger reads").rows, [], "{kind:?}");
-        network.audited().await;
+    let network = Network::start().await;
+    network.sid.choose(Forwards::Stall);
+    let mut request = request(network.carol.id(), "1400000sat", Some(Kind::Amp));
+    request.fall_back = Some(false);
+    request.max_fee = Some(bob_alone(&network, &request).await);
+    request.final_cltv = Some(CltvExpiryDelta::new(80));
+    request.timeout_ms = 4_000;
+    let id = network.alice.begin(request).await.expect("a sound request");
+    network.sid.keeps(1).await;
+    network.sid.choose(Forwards::FailForGood);
+    let row = network.alice.handle().payment_ended(id, Duration::from_secs(5)).await.expect("a row");
+    assert_eq!(row.state, State::Pending, "the others are on their way");
+    given_back(&network, id).await;
+    let told = Told::of(&network.alice, id).await;
+    assert_eq!(told.assert_failed().0, "fee_limit_too_low", "{:#?}", told.parts);
+    assert_eq!((told.attempts.len(), told.failed().len()), (1, told.parts.len()));
+    let over = |node| told.parts.iter().filter(move |part| part.route.contains(&node));
+    for part in over(network.sid.id()) {
+        let why = part.sent.failure.expect("it failed");
+        assert_eq!((why.hop, why.code), (Some(1), Some(FailureCode::UNKNOWN_NEXT_PEER)), "{part:#?}");
     }
+    let by_fay: Vec<_> = over(network.fay.id()).collect();
+    let waited = by_fay.iter().filter_map(|part| part.sent.failure);
+    let waited = waited.filter(|why| why.code == Some(FailureCode::MPP_TIMEOUT) && why.hop == Some(3));
+    assert!(waited.count() > 0, "they were at carol: {by_fay:#?}");
+    let received = network.carol.handle().ledger().payments(PaymentsQuery::default());
+    assert_eq!(received.expect("the ledger reads").rows, []);
+    network.audited().await;
 }
 
 /// What bob asks for all that would go by sid, and 2 sat: beside what else is on its way it is too little.
@@ -181,15 +177,20 @@ async fn bob_alone(network: &Network, request: &PaymentRequest) -> Msat {
     msat(200_000 + by_sid.div_ceil(10_000) + 2_000)
 }
 
-/// Mines until the destination gives back what waits there, in steps smaller than what it leaves the hops
-/// before it.
+/// Mines until carol has given back what waits with her, in steps smaller than what she leaves the hops before
+/// her; no block more, or those who hand it on would close their channels.
 async fn given_back(network: &Network, id: sponte_proto::PaymentId) {
-    for _ in 0..120 {
-        network.net.mine_and_sync(6, &network.ours()).await;
-        let parts = network.alice.handle().ledger().parts(&id).expect("the ledger reads");
-        if parts.iter().all(|part| part.state == State::Failed) {
-            return;
+    let waits = async || network.carol.channels().await.iter().any(|channel| channel.htlcs > 0);
+    for step in 0.. {
+        assert!(step < 120, "nothing came back");
+        network.net.mine_and_sync(3, &network.ours()).await;
+        if !waits().await {
+            break;
         }
     }
-    panic!("nothing came back");
+    until("what was given back to arrive", async || {
+        let parts = network.alice.handle().ledger().parts(&id).expect("the ledger reads");
+        parts.iter().all(|part| part.state == State::Failed).then_some(())
+    })
+    .await;
 }
