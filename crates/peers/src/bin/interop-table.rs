@@ -117,7 +117,8 @@ fn versions(date: &str) -> String {
     let of = |name, argument| {
         let output = Command::new(sponte_peers::program(name)).arg(argument).output();
         let text = String::from_utf8(output.expect("it runs").stdout).expect("text");
-        text.lines().next().unwrap_or_default().to_owned()
+        // LND tells a commit, which what is built from the module proxy does not have.
+        text.lines().next().unwrap_or_default().trim_end_matches(" commit=").to_owned()
     };
     let (bitcoind, lnd) = (of("bitcoind", "-version"), of("lnd", "--version"));
     format!("{date}: sponte {}, {lnd}, {bitcoind}.\n", env!("CARGO_PKG_VERSION"))
