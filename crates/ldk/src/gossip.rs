@@ -219,6 +219,7 @@ impl RoutingMessageHandler for Gossip {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chain::Answered;
     use crate::log::Log;
     use crate::types::Graph;
     use bitcoin::constants::ChainHash;
@@ -230,6 +231,7 @@ mod tests {
     use lightning::types::features::ChannelFeatures;
     use lightning::util::wakers::Notifier;
     use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
     use std::time::{SystemTime, UNIX_EPOCH};
 
     const CHANNELS: u64 = 200;
@@ -248,10 +250,13 @@ mod tests {
 
     impl Lookups {
         fn answer_all(&self) {
-            let script_pubkey = make_funding_redeemscript(&public(3), &public(4)).to_p2wsh();
-            let output = TxOut { value: Amount::from_sat(1_000_000), script_pubkey };
-            self.0.lock().unwrap().drain(..).for_each(|lookup| lookup.resolve(Ok(output.clone())));
+            self.0.lock().unwrap().drain(..).for_each(|lookup| lookup.resolve(Ok(funding())));
         }
+    }
+
+    fn funding() -> TxOut {
+        let script_pubkey = make_funding_redeemscript(&public(3), &public(4)).to_p2wsh();
+        TxOut { value: Amount::from_sat(1_000_000), script_pubkey }
     }
 
     fn secret(n: u8) -> SecretKey {
@@ -390,5 +395,38 @@ mod tests {
             channel.one_to_two.is_none() || channel.two_to_one.is_none()
         };
         assert_eq!((0..CHANNELS).filter(lost).collect::<Vec<_>>(), [0; 0]);
+    }
+
+    #[test]
+    fn no_channel_is_lost_while_lookups_are_answered() {
+        const CHANNELS: u64 = 150_000;
+        let (gossip, graph, lookups) = gossip();
+        let (contents, checker) = (announcement(0).contents, Some(lookups.clone()));
+        let (asked, answers, output) = (AtomicU64::new(0), AtomicU64::new(0), funding());
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut answered = Answered::default();
+                for number in 1..=CHANNELS {
+                    let output = Some(output.clone());
+                    while asked.load(Ordering::Acquire) < number {}
+                    // Not always at the same moment of LDK's look.
+                    (0..number % 97).for_each(|_| std::hint::spin_loop());
+                    answered.answer(lookups.0.lock().unwrap().pop().unwrap(), output);
+                    answers.store(number, Ordering::Release);
+                }
+            });
+            for number in 1..=CHANNELS {
+                let announced = UnsignedChannelAnnouncement { short_channel_id: number, ..contents.clone() };
+                let _ = graph.update_channel_from_unsigned_announcement(&announced, &checker);
+                asked.store(number, Ordering::Release);
+                while answers.load(Ordering::Acquire) < number {
+                    gossip.get_and_clear_pending_msg_events();
+                }
+            }
+        });
+        gossip.get_and_clear_pending_msg_events();
+        let known = graph.read_only();
+        let lost = (1..=CHANNELS).filter(|scid| known.channel(*scid).is_none());
+        assert_eq!(lost.collect::<Vec<_>>(), [0; 0]);
     }
 }

@@ -47,5 +47,7 @@ pub use package::{COOPERATIVE_CLOSE, Package};
 pub use source::{ChainSource, Patience, Presence, SyncedTip};
 pub use status::{ChainSnapshot, ChainStatus, ChainTipInfo};
 pub use thread::ChainThread;
+#[cfg(test)]
+pub(crate) use utxo::Answered;
 pub use utxo::UtxoChecker;
 pub use watched::WatchedScripts;

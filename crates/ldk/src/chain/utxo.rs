@@ -66,18 +66,32 @@ struct Lookup {
     future: Option<UtxoFuture>,
 }
 
-impl Lookup {
-    fn answer(mut self, output: Option<TxOut>) {
-        if let Some(future) = self.future.take() {
-            future.resolve(output.ok_or(UtxoLookupError::UnknownTx));
-        }
-    }
-}
-
 impl Drop for Lookup {
     fn drop(&mut self) {
         if let Some(future) = self.future.take() {
             future.resolve(Err(UtxoLookupError::UnknownTx));
+        }
+    }
+}
+
+/// The latest answers, kept until LDK has surely collected them.
+///
+/// LDK looks whether an answer is there, and if it is not, whether anybody but itself holds the
+/// future. Whoever answers between the two looks and lets go of it at once is taken for one who
+/// gave up: the channel is dropped, with all updates that wait for it, and peers tell it once.
+///
+/// LDK asks nothing new between the two, so it is past them once more is answered than may wait.
+#[derive(Default)]
+pub(crate) struct Answered(VecDeque<UtxoFuture>);
+
+impl Answered {
+    const MOST: usize = 2 * MAX_WAITING;
+
+    pub(crate) fn answer(&mut self, future: UtxoFuture, output: Option<TxOut>) {
+        future.resolve(output.ok_or(UtxoLookupError::UnknownTx));
+        self.0.push_back(future);
+        if self.0.len() > Self::MOST {
+            self.0.pop_front();
         }
     }
 }
@@ -90,19 +104,26 @@ impl Lookups {
     pub async fn serve(&mut self, rpc: Arc<Rpc>) {
         let blocks = Arc::new(RecentBlocks::default());
         let mut open = JoinSet::new();
+        let mut answered = Answered::default();
         loop {
             tokio::select! {
                 Some(lookup) = self.0.recv(), if open.len() < MAX_IN_FLIGHT => {
-                    open.spawn(resolve(lookup, rpc.clone(), blocks.clone()));
+                    open.spawn(look_up(lookup, rpc.clone(), blocks.clone()));
                 }
-                Some(_) = open.join_next() => {}
+                Some(looked_up) = open.join_next() => {
+                    // A panic has answered it.
+                    let Ok((mut lookup, output)) = looked_up else { continue };
+                    if let Some(future) = lookup.future.take() {
+                        answered.answer(future, output);
+                    }
+                }
                 else => return,
             }
         }
     }
 }
 
-async fn resolve(lookup: Lookup, rpc: Arc<Rpc>, blocks: Arc<RecentBlocks>) {
+async fn look_up(lookup: Lookup, rpc: Arc<Rpc>, blocks: Arc<RecentBlocks>) -> (Lookup, Option<TxOut>) {
     let scid = lookup.scid;
     let found = tokio::time::timeout(TIMEOUT, find(&rpc, &blocks, scid)).await;
     let output = match found {
@@ -116,7 +137,7 @@ async fn resolve(lookup: Lookup, rpc: Arc<Rpc>, blocks: Arc<RecentBlocks>) {
             None
         }
     };
-    lookup.answer(output);
+    (lookup, output)
 }
 
 /// What we read of `gettxout`.
