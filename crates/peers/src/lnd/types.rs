@@ -131,8 +131,15 @@ pub struct LndShard {
     pub preimage: Preimage,
     /// Of its record.
     pub child_index: u32,
-    /// The set's id, in base64.
-    pub set_id: String,
+    #[serde(rename = "set_id", deserialize_with = "base64_32")]
+    set_id: [u8; 32],
+}
+
+impl LndShard {
+    /// The set's id.
+    pub fn set_id(&self) -> [u8; 32] {
+        self.set_id
+    }
 }
 
 /// A channel of it.

@@ -4,7 +4,7 @@ use crate::common::process::until;
 use crate::world::{Chain, Node, funded};
 use serde_json::{Value, json};
 use sponte_peers::{Cell, Lnd, LndConfig, LndPay, Way};
-use sponte_proto::{Msat, NodeId, PaymentHash, Preimage, Records};
+use sponte_proto::{Msat, NodeId, PaymentHash, Preimage, Records, hex};
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -58,7 +58,8 @@ impl Pair {
 
     fn pay(&self, key: &str, more: &[&str]) -> Value {
         let lana = self.lana.id().to_string();
-        self.alice().ask(&[&["pay", &lana, "5000sat", "--kind", "keysend", "--id", key], more].concat())
+        let all = ["pay", &lana, "5000sat", "--kind", "keysend", "--record", "70001=text:odd", "--id", key];
+        self.alice().ask(&[&all, more].concat())
     }
 
     fn audited(&self) {
@@ -96,7 +97,9 @@ fn what_sponte_pays_is_paid_once() {
         });
         let preimage = pair.chain.runtime.block_on(pair.lana.holds(hash)).preimage;
         pair.chain.runtime.block_on(pair.lana.settle(preimage));
-        assert_eq!(pair.pay(key, &[])["outcome"], "settled");
+        let told = pair.pay(key, &[]);
+        assert_eq!(told["outcome"], "settled");
+        assert_same(&pair, &told, hash);
     }
     let invoices = pair.chain.runtime.block_on(pair.lana.invoices());
     let settled = invoices.iter().filter(|invoice| invoice.state == "SETTLED").count();
@@ -137,12 +140,24 @@ fn what_lnd_pays_is_got_once() {
         // Killed before she had it in, she never will: LND gives it up.
         if paid.status == "SUCCEEDED" || hold {
             assert_eq!((paid.status.as_str(), &paid.payment_preimage), ("SUCCEEDED", &preimage), "{paid:#?}");
-            got.push(hash);
+            assert_eq!((paid.amount, paid.fee), (amount, Msat::ZERO), "{paid:#?}");
+            got.push(preimage);
         }
-        assert_settled(&pair, &got);
+        assert_settled(&pair, amount, &got);
     }
     pair.audited();
     cell.passes();
+}
+
+/// What she has paid, and what LND has got.
+fn assert_same(pair: &Pair, told: &Value, hash: PaymentHash) {
+    let invoice = pair.chain.runtime.block_on(pair.lana.invoice_with(hash)).expect("it was held");
+    assert_eq!((invoice.state.as_str(), invoice.htlcs.len()), ("SETTLED", 1), "{invoice:#?}");
+    assert_eq!((&told["hash"], &told["fee_msat"]), (&json!(hash.to_string()), &json!(0)));
+    assert_eq!(told["preimage_hex"], hex(&invoice.preimage.to_bytes()));
+    assert_eq!(told["amount_msat"], invoice.paid.to_msat());
+    assert_eq!(invoice.htlcs[0].records.value(70_001), Some(&b"odd"[..]));
+    assert_eq!(told["records"], json!([{ "type": 70_001, "value_hex": hex(b"odd"), "text": "odd" }]));
 }
 
 /// Lets LND begin, and does not wait for its answer.
@@ -166,13 +181,19 @@ fn held(node: &Node) -> Option<String> {
 }
 
 /// What she has got, each once and nothing else.
-fn assert_settled(pair: &Pair, got: &[PaymentHash]) {
+fn assert_settled(pair: &Pair, amount: Msat, got: &[Preimage]) {
     until("alice's rows", || {
         let all = pair.alice().ask(&["payments", "list", "--direction", "in"]);
         let rows = all["payments"].as_array()?;
-        let settled = |hash: &PaymentHash| {
-            let mut of_hash = rows.iter().filter(|row| row["hash"] == hash.to_string());
-            of_hash.next().is_some_and(|row| row["state"] == "settled") && of_hash.next().is_none()
+        let settled = |preimage: &Preimage| {
+            let hash = preimage.payment_hash().to_string();
+            let mut of_hash = rows.iter().filter(|row| row["hash"] == hash);
+            let row = of_hash.next().filter(|_| of_hash.next().is_none());
+            row.filter(|row| row["state"] == "settled").is_some_and(|row| {
+                row["preimage_hex"] == hex(&preimage.to_bytes())
+                    && row["amount_msat"] == amount.to_msat()
+                    && row["records"].as_array().is_some_and(Vec::is_empty)
+            })
         };
         (rows.len() == got.len() && got.iter().all(settled)).then_some(())
     });

@@ -1,8 +1,11 @@
 //! The smallest amounts, and nearly all that a channel has.
 
-use crate::fields::{assert_same_keysend, assert_same_keysend_in, settled};
+use crate::fields::{
+    assert_same_between_lnds, assert_same_fees_through_lnd, assert_same_keysend, assert_same_keysend_in,
+    assert_same_ours,
+};
 use crate::table::{Way, begin};
-use crate::world::{Told, World, msat, pay, received_with};
+use crate::world::{Told, World, msat, pay};
 use sponte_engine::commit::Kind;
 use sponte_node::PaymentRequest;
 use sponte_peers::{Lnd, LndConfig, LndPay, LndPayment};
@@ -54,23 +57,23 @@ async fn from_one_msat_to_nearly_all() {
 async fn from_one_msat_to_nearly_all_through_the_other() {
     let world = start().await;
     let World { alice, lana, carol, lutz, .. } = &world;
+    let mut through = vec![];
     for (row, amount) in AMOUNTS {
         let cell = begin(row, Way::ThroughLnd);
         let told = keysend(alice, carol.id(), amount).await;
-        told.settled();
-        let got = received_with(carol, told.row.hash.expect("a hash")).await;
-        assert_eq!((got.amount, &got.preimage), (msat(amount), &told.row.preimage));
-        cell.passes();
+        assert_eq!(assert_same_ours(&told, carol).await.amount, msat(amount));
+        through.push((cell, told));
 
         // What lana has for carol serves both ways.
         keysend(carol, lana.id(), amount).await.settled();
         let cell = begin(row, Way::ThroughSponte);
         let earned = world.earned();
         let paid = keysend_of_lnd(lana, lutz.id(), amount).await;
-        assert_eq!(paid.status, "SUCCEEDED", "{paid:#?}");
-        assert_eq!(settled(lutz, paid.payment_hash).await.paid, msat(amount));
+        assert_eq!(assert_same_between_lnds(&paid, lutz, &Records::new()).await.paid, msat(amount));
         world.earned_since(earned, paid.fee).await;
         cell.passes();
     }
+    assert_same_fees_through_lnd(lana, &through.iter().map(|(_, told)| told).collect::<Vec<_>>()).await;
+    through.into_iter().for_each(|(cell, _)| cell.passes());
     world.audited().await;
 }

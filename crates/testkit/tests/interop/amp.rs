@@ -1,8 +1,11 @@
 //! AMP that nobody asked for.
 
-use crate::fields::{assert_same_amp, assert_same_amp_in, records};
+use crate::fields::{
+    assert_same_amp, assert_same_amp_between_lnds, assert_same_amp_in, assert_same_fees_through_lnd,
+    assert_same_ours, records,
+};
 use crate::table::{Way, begin};
-use crate::world::{World, listening, lnd, msat, open_channel_of, pay, received_with, send};
+use crate::world::{World, listening, lnd, msat, open_channel_of, pay, send};
 use sponte_engine::commit::Kind;
 use sponte_node::PaymentRequest;
 use sponte_peers::{LndConfig, LndPay};
@@ -43,15 +46,15 @@ async fn one_shard_each_way() {
 
     let cell = begin(row, Way::ThroughLnd);
     let told = pay(alice, amp(carol.id(), "50000sat", &sent)).await;
-    let [part] = told.settled()[..] else { panic!("one part: {told:#?}") };
-    let got = received_with(carol, part.claim.hash.expect("a hash")).await;
-    assert_eq!((got.kind, got.amount, &got.records), (Kind::Amp, told.row.amount, &sent));
+    assert_eq!(told.parts.len(), 1, "{told:#?}");
+    assert_eq!(assert_same_ours(&told, carol).await.kind, Kind::Amp);
+    assert_same_fees_through_lnd(lana, &[&told]).await;
     cell.passes();
 
     let cell = begin(row, Way::ThroughSponte);
     let earned = world.earned();
     let paid = lana.pay(LndPay::amp(lutz.id(), msat(50_000_000), &sent)).await.expect("it begins");
-    assert_eq!(paid.status, "SUCCEEDED", "{paid:#?}");
+    assert_same_amp_between_lnds(&paid, lutz, 1, &sent).await;
     world.earned_since(earned, paid.fee).await;
     cell.passes();
     world.audited().await;
@@ -75,7 +78,7 @@ async fn lnd_chooses_the_largest_shard() {
         let cell = begin(row, Way::ThroughSponte);
         let earned = world.earned();
         let paid = lana.pay(shape(lutz.id())).await.expect("it begins");
-        assert_eq!((paid.status.as_str(), paid.attempts.len()), ("SUCCEEDED", shards), "{paid:#?}");
+        assert_same_amp_between_lnds(&paid, lutz, shards, &some()).await;
         world.earned_since(earned, paid.fee).await;
         cell.passes();
     }
@@ -159,10 +162,9 @@ async fn lnd_forwards_three_shards_and_sixteen() {
         let request =
             PaymentRequest { max_parts: 16, max_fee: Some(msat(50_000)), ..amp(carol.id(), amount, &some()) };
         let told = pay(&alice, request).await;
-        let parts = told.settled();
-        assert_eq!(parts.len(), shards, "{told:#?}");
-        let got = received_with(&carol, parts[0].claim.hash.expect("a hash")).await;
-        assert_eq!((got.kind, got.amount, &got.records), (Kind::Amp, told.row.amount, &some()));
+        assert_eq!(told.settled().len(), shards, "{told:#?}");
+        assert_eq!(assert_same_ours(&told, &carol).await.kind, Kind::Amp);
+        assert_same_fees_through_lnd(&lana, &[&told]).await;
         cell.passes();
         lana.quiet().await;
         alice.audited().await;

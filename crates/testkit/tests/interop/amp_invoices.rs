@@ -1,8 +1,11 @@
 //! AMP invoices, each paid three times.
 
-use crate::fields::{assert_same_amp, assert_same_amp_in};
+use crate::fields::{
+    assert_same_amp, assert_same_amp_between_lnds, assert_same_amp_in, assert_same_fees_through_lnd,
+    assert_same_ours,
+};
 use crate::table::{Way, begin};
-use crate::world::{World, msat, pay, received_with};
+use crate::world::{World, msat, pay};
 use sponte_engine::commit::Kind;
 use sponte_node::NewInvoice;
 use sponte_peers::LndPay;
@@ -50,12 +53,14 @@ async fn each_is_paid_three_times() {
         cell.passes();
 
         let cell = begin(ROW, Way::ThroughLnd);
+        let mut all = vec![];
         for _ in 0..3 {
             let told = pay(alice, alice.request_for(&of_carol, by_payer).await).await;
-            let [part] = told.settled()[..] else { panic!("one part: {told:#?}") };
-            let got = received_with(carol, part.claim.hash.expect("a hash")).await;
-            assert_eq!((got.kind, got.amount), (Kind::AmpInvoice, AMOUNT));
+            assert_eq!((told.parts.len(), told.row.amount), (1, AMOUNT), "{told:#?}");
+            assert_eq!(assert_same_ours(&told, carol).await.kind, Kind::AmpInvoice);
+            all.push(told);
         }
+        assert_same_fees_through_lnd(lana, &all.iter().collect::<Vec<_>>()).await;
         cell.passes();
 
         let cell = begin(ROW, Way::ThroughSponte);
@@ -65,8 +70,11 @@ async fn each_is_paid_three_times() {
             if let Some(amount) = by_payer {
                 ask = ask.amount(amount);
             }
+            let earned = world.earned();
             let paid = lana.pay(ask).await.expect("it begins");
-            assert_eq!(paid.status, "SUCCEEDED", "{paid:#?}");
+            let invoice = assert_same_amp_between_lnds(&paid, lutz, 1, &Records::new()).await;
+            assert_eq!((&invoice.payment_request, paid.amount), (&of_lutz, AMOUNT));
+            world.earned_since(earned, paid.fee).await;
         }
         assert_eq!(lutz.invoice_of(&of_lutz).await.paid, msat(3 * AMOUNT.to_msat()));
         cell.passes();

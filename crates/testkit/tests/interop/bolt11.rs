@@ -1,12 +1,12 @@
 //! BOLT 11 invoices, of LND and of ours, each paid once.
 
-use crate::fields::{assert_same_fee_through_lnd, settled};
+use crate::fields::{assert_same_between_lnds, assert_same_fees_through_lnd, assert_same_ours, settled};
 use crate::table::{Way, begin};
 use crate::world::{World, msat, pay, received, received_with};
 use sponte_engine::backend::MadeInvoice;
 use sponte_engine::commit::{Kind, State};
 use sponte_peers::{LndPay, LndPayment};
-use sponte_proto::Msat;
+use sponte_proto::{Msat, Records};
 use sponte_testkit::TestNode;
 
 const AMOUNT: Msat = Msat::new(40_000_000).unwrap();
@@ -22,10 +22,13 @@ async fn invoices_of_lnd_are_paid_once() {
         let text = lana.invoice(amount, false).await;
         let told = pay(alice, alice.request_for(&text, by_payer).await).await;
         assert_eq!(told.row.kind, Kind::Bolt11);
-        told.settled();
+        let [part] = told.settled()[..] else { panic!("one part: {told:#?}") };
         let invoice = settled(lana, told.row.hash.expect("its hash")).await;
         assert_eq!((invoice.payment_request.as_str(), invoice.paid), (text.as_str(), AMOUNT));
+        assert_eq!((told.row.amount, told.row.fee, Some(invoice.hash)), (AMOUNT, Msat::ZERO, told.row.hash));
         assert_eq!(Some(&invoice.preimage), told.row.preimage.as_ref());
+        let [htlc] = &invoice.htlcs[..] else { panic!("one HTLC: {invoice:#?}") };
+        assert_eq!(htlc.amount, part.amount);
     }
     cell.passes();
 
@@ -33,9 +36,10 @@ async fn invoices_of_lnd_are_paid_once() {
     let earned = world.earned();
     let text = lutz.invoice(Some(AMOUNT), false).await;
     let paid = lana.pay(LndPay::invoice(&text)).await.expect("it begins");
-    assert_eq!((paid.status.as_str(), paid.fee), ("SUCCEEDED", msat(1_000 + 4_000)), "{paid:#?}");
+    let invoice = assert_same_between_lnds(&paid, lutz, &Records::new()).await;
+    assert_eq!((&invoice.payment_request, paid.amount), (&text, AMOUNT));
+    assert_eq!(paid.fee, msat(1_000 + 4_000));
     world.earned_since(earned, paid.fee).await;
-    assert_eq!(lutz.invoice_of(&text).await.paid, AMOUNT);
     cell.passes();
     world.audited().await;
 }
@@ -71,9 +75,9 @@ async fn invoices_of_ours_are_paid_once() {
     let [part] = told.settled()[..] else { panic!("one part: {told:#?}") };
     assert_eq!(part.route, [lana.id(), carol.id()]);
     assert_eq!((told.row.kind, told.row.hash), (Kind::Bolt11, Some(invoice.hash)));
-    let got = received_with(carol, invoice.hash).await;
-    assert_eq!((got.kind, got.amount, &got.preimage), (Kind::Bolt11, AMOUNT, &told.row.preimage));
-    assert_same_fee_through_lnd(&world, told.row.fee, AMOUNT).await;
+    let got = assert_same_ours(&told, carol).await;
+    assert_eq!((got.kind, got.amount), (Kind::Bolt11, AMOUNT));
+    assert_same_fees_through_lnd(lana, &[&told]).await;
     cell.passes();
     world.audited().await;
 }

@@ -1,14 +1,14 @@
 //! Channels that are closed while an HTLC waits in them.
 
-use crate::fields::settled;
+use crate::fields::{assert_same_keysend, assert_same_keysend_in, assert_same_refused_keysend};
 use crate::held::{begin_keysend, held, hold_all, row_of};
 use crate::table::{Way, begin};
-use crate::world::{World, msat};
+use crate::world::{World, ended, msat};
 use sponte_engine::Decision;
 use sponte_engine::backend::ChannelState;
 use sponte_engine::commit::State;
 use sponte_peers::{Lnd, LndChannel, LndConfig, LndPay, until};
-use sponte_proto::{PaymentHash, PaymentId, Preimage, Records};
+use sponte_proto::{Msat, PaymentHash, PaymentId, Preimage, Records};
 use sponte_testkit::TestNode;
 use std::time::Duration;
 
@@ -49,12 +49,11 @@ async fn mined_until_home(world: &World, node: &TestNode, left: usize) {
 async fn a_cooperative_close_waits_for_the_htlc() {
     let world = holding().await;
     let cell = begin("cooperative close with an HTLC pending", Way::ToLnd);
-    let (id, hash, preimage) = waits_at_lana(&world).await;
+    let (id, _, preimage) = waits_at_lana(&world).await;
     let channel = world.alice.channels().await[0].id;
     world.alice.close(channel, false).await.expect("it closes");
     world.lana.settle(preimage).await;
-    assert_eq!(world.alice.ended(id).await.state, State::Settled);
-    assert_eq!(settled(&world.lana, hash).await.paid, row_of(&world.alice, id).await.amount);
+    assert_same_keysend(&ended(&world.alice, id).await, &world.lana).await;
     world.net.mempool_holds(1).await;
     mined_until_home(&world, &world.alice, 0).await;
     cell.passes();
@@ -72,7 +71,9 @@ async fn sponte_closes_by_force_and_learns_the_preimage_from_the_chain() {
     world.mine(1).await;
     world.lana.settle(preimage.clone()).await;
     assert_eq!(mined_to_its_end(&world, id).await, State::Settled);
-    assert_eq!(row_of(&world.alice, id).await.preimage, Some(preimage));
+    let told = ended(&world.alice, id).await;
+    assert_eq!(told.row.preimage, Some(preimage));
+    assert_same_keysend(&told, &world.lana).await;
     mined_until_home(&world, &world.alice, 0).await;
     cell.passes();
 }
@@ -91,6 +92,7 @@ async fn lnd_closes_by_force_and_cancels_so_that_it_times_out() {
     world.mine(140).await;
     assert_eq!(row_of(&world.alice, id).await.state, State::Pending);
     assert_eq!(mined_to_its_end(&world, id).await, State::Failed);
+    assert_same_refused_keysend(&ended(&world.alice, id).await, &world.lana).await;
     mined_until_home(&world, &world.alice, 0).await;
     cell.passes();
 }
@@ -118,7 +120,8 @@ async fn a_cooperative_close_by_lnd_waits_for_the_htlc() {
     };
     let (paid, ()) = tokio::join!(lana.pay(ask.final_delta(144)), decided);
     let paid = paid.expect("it begins");
-    assert_eq!((paid.status.as_str(), &paid.payment_preimage), ("SUCCEEDED", &preimage));
+    assert_eq!((&paid.payment_preimage, paid.fee), (&preimage, Msat::ZERO));
+    assert_same_keysend_in(&paid, carol, &Records::new()).await;
     world.net.mempool_holds(1).await;
     mined_until_home(&world, carol, 1).await;
     cell.passes();
@@ -158,7 +161,8 @@ async fn held_here(by_lnd: bool) {
     };
     let (paid, ()) = tokio::join!(lana.pay(ask), decided);
     let paid = paid.expect("it begins");
-    assert_eq!((paid.status.as_str(), &paid.payment_preimage), ("SUCCEEDED", &preimage));
+    assert_eq!((&paid.payment_preimage, paid.fee), (&preimage, Msat::ZERO));
+    assert_same_keysend_in(&paid, carol, &Records::new()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,8 +1,8 @@
 //! ECDH, which LND does not speak: it forwards it as any other HTLC.
 
-use crate::fields::assert_same_fee_through_lnd;
+use crate::fields::{assert_same_fees_through_lnd, assert_same_ours};
 use crate::table::{Way, begin};
-use crate::world::{World, pay, received_with};
+use crate::world::{World, pay};
 use sponte_engine::commit::{Kind, State};
 use sponte_node::PaymentRequest;
 use sponte_proto::failure::FailureCode;
@@ -22,9 +22,8 @@ async fn lnd_forwards_it_and_refuses_it() {
     let told = pay(alice, ecdh(carol.id())).await;
     let [part] = told.settled()[..] else { panic!("one part: {told:#?}") };
     assert_eq!(part.route, [lana.id(), carol.id()]);
-    let got = received_with(carol, told.row.hash.expect("a hash")).await;
-    assert_eq!((got.kind, got.amount, &got.preimage), (Kind::Ecdh, told.row.amount, &told.row.preimage));
-    assert_same_fee_through_lnd(&world, told.row.fee, told.row.amount).await;
+    assert_eq!(assert_same_ours(&told, carol).await.kind, Kind::Ecdh);
+    assert_same_fees_through_lnd(lana, &[&told]).await;
     cell.passes();
 
     let cell = begin("ECDH", Way::ToLnd);

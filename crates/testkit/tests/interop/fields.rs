@@ -1,8 +1,8 @@
 //! The same payment as both ends recorded it.
 
-use crate::world::{Told, World, received_with};
+use crate::world::{Told, received_with};
 use sponte_engine::commit::{Kind, PartRow, PaymentRow, State};
-use sponte_peers::{Lnd, LndAttempt, LndInvoice, LndPayment, until};
+use sponte_peers::{Lnd, LndAttempt, LndInvoice, LndInvoiceHtlc, LndPayment, until};
 use sponte_proto::{KEYSEND_RECORD, Msat, PaymentHash, Record, Records};
 use sponte_testkit::TestNode;
 
@@ -40,6 +40,22 @@ pub async fn assert_same_keysend(told: &Told, lnd: &Lnd) {
     assert_eq!((part.claim.hash, &part.claim.preimage), (Some(hash), &Some(invoice.preimage.clone())));
 }
 
+/// A keysend of sponte that LND had, and gave back.
+pub async fn assert_same_refused_keysend(told: &Told, lnd: &Lnd) {
+    let [part] = told.failed()[..] else { panic!("one part: {told:#?}") };
+    assert_eq!((told.row.kind, told.row.state), (Kind::Keysend, State::Failed));
+    assert_eq!((&told.row.preimage, told.row.fee), (&None, Msat::ZERO), "nothing was paid: {told:#?}");
+    let hash = told.row.hash.expect("a keysend has a hash");
+    let invoice = until(&format!("{} to have canceled", lnd.name()), async || {
+        lnd.invoice_with(hash).await.filter(|invoice| invoice.state == "CANCELED")
+    })
+    .await;
+    assert_eq!((invoice.hash, invoice.paid), (hash, Msat::ZERO));
+    let [htlc] = &invoice.htlcs[..] else { panic!("one HTLC: {invoice:#?}") };
+    assert_eq!((htlc.state.as_str(), htlc.amount), ("CANCELED", part.amount));
+    assert_eq!(custom(&htlc.records), told.row.records);
+}
+
 /// Waits until LND has settled what has come with a hash.
 pub async fn settled(lnd: &Lnd, hash: PaymentHash) -> LndInvoice {
     until(&format!("{} to have settled", lnd.name()), async || {
@@ -63,29 +79,33 @@ pub async fn assert_same_keysend_in(paid: &LndPayment, node: &TestNode, sent: &R
 pub async fn assert_same_amp(told: &Told, lnd: &Lnd, shards: usize) -> LndInvoice {
     let parts = told.settled();
     assert_eq!(parts.len(), shards, "{told:#?}");
-    let first = hash_of(parts[0]);
-    let invoice = until("LND to have settled a set", async || {
-        let invoice = lnd.invoice_with(first).await?;
-        let mine = |htlc: &&sponte_peers::LndInvoiceHtlc| {
-            htlc.amp.as_ref().is_some_and(|shard| parts.iter().any(|part| hash_of(part) == shard.hash))
-        };
-        let settled = invoice.htlcs.iter().filter(mine).filter(|htlc| htlc.state == "SETTLED").count();
-        (settled == shards).then_some(invoice)
-    })
-    .await;
-    assert!(invoice.is_amp);
+    let hashes: Vec<PaymentHash> = parts.iter().map(|part| hash_of(part)).collect();
+    let invoice = settled_set(lnd, &hashes).await;
     for part in &parts {
-        let hash = hash_of(part);
-        let of =
-            |htlc: &&sponte_peers::LndInvoiceHtlc| htlc.amp.as_ref().is_some_and(|shard| shard.hash == hash);
-        let htlc = invoice.htlcs.iter().find(of).expect("the shard");
+        let htlc = shard_of(&invoice, hash_of(part)).expect("the shard");
         let shard = htlc.amp.as_ref().expect("it is one");
         assert_eq!((htlc.amount, custom(&htlc.records)), (part.amount, told.row.records.clone()));
         assert_eq!(Some(&shard.preimage), part.claim.preimage.as_ref());
     }
-    let sum: u64 = parts.iter().map(|part| part.amount.to_msat()).sum();
-    assert_eq!(sum, told.row.amount.to_msat());
     invoice
+}
+
+/// Waits until LND has settled these shards of one set.
+async fn settled_set(lnd: &Lnd, shards: &[PaymentHash]) -> LndInvoice {
+    let invoice = until("LND to have settled a set", async || {
+        let invoice = lnd.invoice_with(shards[0]).await?;
+        let settled =
+            |hash: &PaymentHash| shard_of(&invoice, *hash).is_some_and(|htlc| htlc.state == "SETTLED");
+        shards.iter().all(settled).then_some(invoice)
+    })
+    .await;
+    assert!(invoice.is_amp);
+    invoice
+}
+
+/// The HTLC of that hash.
+fn shard_of(invoice: &LndInvoice, hash: PaymentHash) -> Option<&LndInvoiceHtlc> {
+    invoice.htlcs.iter().find(|htlc| htlc.amp.as_ref().is_some_and(|shard| shard.hash == hash))
 }
 
 fn hash_of(part: &PartRow) -> PaymentHash {
@@ -100,7 +120,7 @@ pub async fn assert_same_amp_in(
     sent: &Records,
 ) -> PaymentRow {
     assert_eq!(paid.status, "SUCCEEDED", "{paid:#?}");
-    let settled: Vec<&LndAttempt> = paid.attempts.iter().filter(|one| one.status == "SUCCEEDED").collect();
+    let settled = succeeded(paid);
     assert_eq!(settled.len(), shards, "{paid:#?}");
     let first = settled[0].preimage.payment_hash();
     let row = received_with(node, first).await;
@@ -122,11 +142,90 @@ pub async fn assert_same_amp_in(
     row
 }
 
-/// What sponte's payment cost, and what LND between the two says that it earned by it.
-pub async fn assert_same_fee_through_lnd(world: &World, fee: Msat, amount: Msat) {
+/// The HTLCs that its payment consists of; their fees are the payment's.
+fn succeeded(paid: &LndPayment) -> Vec<&LndAttempt> {
+    let all: Vec<&LndAttempt> = paid.attempts.iter().filter(|one| one.status == "SUCCEEDED").collect();
+    let sum = |of: fn(&LndAttempt) -> Msat| all.iter().map(|one| of(one).to_msat()).sum::<u64>();
+    let told = (paid.amount.to_msat(), paid.fee.to_msat());
+    assert_eq!((sum(LndAttempt::amount), sum(|one| one.route.fees)), told, "{paid:#?}");
+    all
+}
+
+/// What one LND has paid another one, in HTLCs of one hash: a keysend, or an invoice of BOLT 11.
+pub async fn assert_same_between_lnds(paid: &LndPayment, lnd: &Lnd, sent: &Records) -> LndInvoice {
+    assert_eq!(paid.status, "SUCCEEDED", "{paid:#?}");
+    let invoice = settled(lnd, paid.payment_hash).await;
+    assert_eq!((invoice.hash, &invoice.preimage), (paid.payment_hash, &paid.payment_preimage));
+    assert_eq!(invoice.paid, paid.amount);
+    let mut amounts: Vec<Msat> = succeeded(paid).iter().map(|one| one.amount()).collect();
+    let mut got: Vec<Msat> = invoice.htlcs.iter().map(|htlc| htlc.amount).collect();
+    amounts.sort_unstable();
+    got.sort_unstable();
+    assert_eq!(got, amounts);
+    for htlc in &invoice.htlcs {
+        assert_eq!((htlc.state.as_str(), &custom(&htlc.records)), ("SETTLED", sent));
+    }
+    invoice
+}
+
+/// An AMP set that one LND has paid another one.
+pub async fn assert_same_amp_between_lnds(
+    paid: &LndPayment,
+    lnd: &Lnd,
+    shards: usize,
+    sent: &Records,
+) -> LndInvoice {
+    assert_eq!(paid.status, "SUCCEEDED", "{paid:#?}");
+    let attempts = succeeded(paid);
+    assert_eq!(attempts.len(), shards, "{paid:#?}");
+    let hashes: Vec<PaymentHash> = attempts.iter().map(|one| one.preimage.payment_hash()).collect();
+    let invoice = settled_set(lnd, &hashes).await;
+    for (attempt, hash) in attempts.iter().zip(hashes) {
+        let htlc = shard_of(&invoice, hash).expect("the shard");
+        let shard = htlc.amp.as_ref().expect("it is one");
+        assert_eq!((htlc.amount, &shard.preimage), (attempt.amount(), &attempt.preimage));
+        assert_eq!(&custom(&htlc.records), sent);
+        assert_eq!(shard.set_id(), paid.payment_hash.to_bytes(), "its name in both");
+    }
+    invoice
+}
+
+/// What one sponte has paid another one, by LND.
+pub async fn assert_same_ours(told: &Told, to: &TestNode) -> PaymentRow {
+    let parts = told.settled();
+    let got = received_with(to, hash_of(parts[0])).await;
+    assert_eq!((got.state, got.amount, &got.records), (State::Settled, told.row.amount, &told.row.records));
+    assert_eq!((got.hash, &got.preimage), (told.row.hash, &told.row.preimage));
+    let mut got_parts = to.handle().ledger().parts(&got.id).expect("the ledger reads");
+    for part in parts {
+        let same = |one: &PartRow| {
+            (one.amount, one.claim.hash, &one.claim.preimage)
+                == (part.amount, part.claim.hash, &part.claim.preimage)
+        };
+        let found = got_parts.iter().position(same);
+        got_parts.swap_remove(found.unwrap_or_else(|| panic!("{part:#?} is not among {got_parts:#?}")));
+    }
+    assert!(got_parts.is_empty(), "more than was sent: {got_parts:#?}");
+    got
+}
+
+/// What sponte's payments cost, HTLC by HTLC, and what LND, the one router on their way, says that it earned by them.
+pub async fn assert_same_fees_through_lnd(lana: &Lnd, all: &[&Told]) {
+    let parts: Vec<&PartRow> = all.iter().flat_map(|told| told.settled()).collect();
+    assert_same_parts_through_lnd(lana, &parts).await;
+}
+
+/// As [`assert_same_fees_through_lnd`], of some parts.
+pub async fn assert_same_parts_through_lnd(lana: &Lnd, parts: &[&PartRow]) {
+    let cost: Vec<(Msat, Msat)> = parts.iter().map(|part| (part.amount, part.fee)).collect();
+    assert!(cost.iter().all(|(_, fee)| *fee > Msat::ZERO), "{cost:?}");
+    // It writes them down every 15 seconds.
     until("LND to have booked what it forwarded", async || {
-        let all = world.lana.forwarded().await;
-        all.iter().any(|(out, earned)| (*out, *earned) == (amount, fee)).then_some(())
+        let mut earned = lana.forwarded().await;
+        let mut take = |one: &(Msat, Msat)| {
+            earned.iter().position(|other| other == one).map(|found| earned.swap_remove(found)).is_some()
+        };
+        cost.iter().all(&mut take).then_some(())
     })
     .await;
 }

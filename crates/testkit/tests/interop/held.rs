@@ -1,8 +1,11 @@
 //! Payments that wait for a decision, here and there.
 
-use crate::fields::{custom, records, settled};
+use crate::fields::{
+    assert_same_amp_in, assert_same_between_lnds, assert_same_fees_through_lnd, assert_same_keysend,
+    assert_same_keysend_in, assert_same_ours, assert_same_refused_keysend, custom, records,
+};
 use crate::table::{Way, begin};
-use crate::world::{World, msat, received};
+use crate::world::{World, ended, msat, received};
 use sponte_engine::commit::{Kind, PaymentRow, State};
 use sponte_engine::{Decision, Hold, Receive};
 use sponte_node::PaymentRequest;
@@ -47,19 +50,22 @@ async fn lnd_holds_a_keysend_and_settles_or_cancels_it() {
         let preimage = is_held(to, hash).await;
         assert_eq!(row_of(alice, id).await.state, State::Pending);
         to.settle(preimage.clone()).await;
-        let row = alice.ended(id).await;
-        assert_eq!((row.state, row.preimage), (State::Settled, Some(preimage)));
-        assert_eq!(settled(to, hash).await.paid, AMOUNT);
+        let told = ended(alice, id).await;
+        assert_eq!((told.row.amount, told.row.preimage.as_ref()), (AMOUNT, Some(&preimage)));
+        assert_same_keysend(&told, to).await;
 
         let id = begin_keysend(alice, to.id()).await;
         let hash = row_of(alice, id).await.hash.expect("a keysend has a hash");
         is_held(to, hash).await;
         to.cancel(hash).await;
-        let row = alice.ended(id).await;
-        assert_eq!(row.state, State::Failed);
-        assert_eq!(row.failure.as_ref().map(|why| why.code.as_str()), Some("recipient_refused"), "{row:#?}");
-        let parts = alice.handle().ledger().parts(&id).expect("the ledger reads");
-        let code = parts[0].sent.failure.and_then(|failure| failure.code);
+        let told = ended(alice, id).await;
+        assert_same_refused_keysend(&told, to).await;
+        assert_eq!(
+            told.row.failure.as_ref().map(|why| why.code.as_str()),
+            Some("recipient_refused"),
+            "{told:#?}"
+        );
+        let code = told.parts[0].sent.failure.and_then(|failure| failure.code);
         assert_eq!(code, Some(FailureCode::INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS));
     }
     cell.passes();
@@ -70,14 +76,22 @@ async fn lnd_holds_a_keysend_and_settles_or_cancels_it() {
         (LndPay::keysend(lutz.id(), AMOUNT, preimage.clone(), &some()), preimage.payment_hash())
     };
     let (pay, hash) = ask(1);
+    let earned = world.earned();
     let (paid, ()) = tokio::join!(lana.pay(pay), async { lutz.settle(is_held(lutz, hash).await).await });
-    assert_eq!(paid.expect("it begins").status, "SUCCEEDED");
+    let paid = paid.expect("it begins");
+    assert!(assert_same_between_lnds(&paid, lutz, &some()).await.is_keysend);
+    world.earned_since(earned, paid.fee).await;
     let (pay, hash) = ask(2);
     let cancel = async {
         is_held(lutz, hash).await;
         lutz.cancel(hash).await;
     };
+    let earned = world.earned();
     assert_refused(&tokio::join!(lana.pay(pay), cancel).0.expect("it begins"));
+    assert_eq!(
+        (lutz.invoice_with(hash).await.map(|invoice| invoice.state), world.earned()),
+        (Some("CANCELED".into()), earned)
+    );
     cell.passes();
     world.audited().await;
 }
@@ -122,20 +136,36 @@ async fn sponte_holds_what_lnd_pays() {
     ];
     for (row, from, to, first, second) in plan {
         let cell = begin(row, Way::FromLnd);
-        let (paid, _) = tokio::join!(from.pay(first), decide(to, Decision::Settle));
-        assert_eq!(paid.expect("it begins").status, "SUCCEEDED");
+        let (paid, id) = tokio::join!(from.pay(first), decide(to, Decision::Settle));
+        let paid = paid.expect("it begins");
+        let got = match row_of(to, id).await.kind {
+            Kind::Amp => assert_same_amp_in(&paid, to, 3, &some()).await,
+            _ => assert_same_keysend_in(&paid, to, &some()).await,
+        };
+        assert_eq!((got.id, got.amount), (id, AMOUNT));
         let (paid, id) = tokio::join!(from.pay(second), decide(to, Decision::Cancel));
-        assert_refused(&paid.expect("it begins"));
-        assert_eq!(row_of(to, id).await.state, State::Canceled);
+        let paid = paid.expect("it begins");
+        assert_refused(&paid);
+        let got = ended(to, id).await;
+        assert_eq!((got.row.state, got.row.amount), (State::Canceled, paid.amount));
+        let name =
+            got.row.receipt.set_id.map(|id| id.to_bytes()).or(got.row.hash.map(|hash| hash.to_bytes()));
+        assert_eq!((name, got.row.records), (Some(paid.payment_hash.to_bytes()), some()));
         cell.passes();
     }
 
     let cell = begin("keysend held by sponte", Way::ThroughLnd);
-    for (decision, state) in [(Decision::Settle, State::Settled), (Decision::Cancel, State::Failed)] {
-        let id = begin_keysend(alice, carol.id()).await;
-        decide(carol, decision).await;
-        assert_eq!(alice.ended(id).await.state, state);
-    }
+    let id = begin_keysend(alice, carol.id()).await;
+    let held = decide(carol, Decision::Settle).await;
+    let told = ended(alice, id).await;
+    assert_eq!(assert_same_ours(&told, carol).await.id, held);
+    assert_same_fees_through_lnd(lana, &[&told]).await;
+    let id = begin_keysend(alice, carol.id()).await;
+    let held = decide(carol, Decision::Cancel).await;
+    let (told, got) = (ended(alice, id).await, ended(carol, held).await);
+    assert_eq!((told.row.state, got.row.state), (State::Failed, State::Canceled));
+    assert_eq!((told.row.hash, told.row.amount, told.row.fee), (got.row.hash, got.row.amount, Msat::ZERO));
+    assert_eq!((&told.row.records, &told.row.preimage), (&got.row.records, &None));
     cell.passes();
     world.audited().await;
 }

@@ -1,6 +1,9 @@
 //! Keysend, direct and routed, with records, and to a receiver that has it switched off.
 
-use crate::fields::{assert_same_fee_through_lnd, assert_same_keysend, assert_same_keysend_in, records};
+use crate::fields::{
+    assert_same_between_lnds, assert_same_fees_through_lnd, assert_same_keysend, assert_same_keysend_in,
+    assert_same_ours, records,
+};
 use crate::table::{Way, begin};
 use crate::world::{World, msat, pay};
 use sponte_engine::commit::Kind;
@@ -32,6 +35,7 @@ async fn keysend_each_way_with_records_odd_and_even() {
     let World { alice, lana, carol, lutz, .. } = &world;
     let with =
         records(&[(70_001, "odd"), (70_002, "even"), (7_629_169, "{\"boost\":1}"), (34_349_334, "hello")]);
+    let mut through = vec![];
     for (row, number, sent) in
         [("keysend", 1, Records::new()), ("keysend with records, odd and even", 2, with)]
     {
@@ -54,11 +58,9 @@ async fn keysend_each_way_with_records_odd_and_even() {
         let told = pay(alice, keysend(carol.id(), &sent)).await;
         let [part] = told.settled()[..] else { panic!("one part: {told:#?}") };
         assert_eq!(part.route, [lana.id(), carol.id()]);
-        let got = crate::world::received_with(carol, told.row.hash.expect("a hash")).await;
-        assert_eq!((got.amount, &got.records, &got.preimage), (AMOUNT, &sent, &told.row.preimage));
-        assert!(told.row.fee > Msat::ZERO);
-        assert_same_fee_through_lnd(&world, told.row.fee, AMOUNT).await;
-        cell.passes();
+        let got = assert_same_ours(&told, carol).await;
+        assert_eq!((got.kind, got.amount, &got.records), (Kind::Keysend, AMOUNT, &sent));
+        through.push((cell, told));
 
         let cell = begin(row, Way::ThroughSponte);
         let earned = world.earned();
@@ -66,15 +68,14 @@ async fn keysend_each_way_with_records_odd_and_even() {
             .pay(LndPay::keysend(lutz.id(), AMOUNT, preimage(number + 20), &sent))
             .await
             .expect("it begins");
-        assert_eq!(paid.status, "SUCCEEDED", "{paid:#?}");
-        let invoice = crate::fields::settled(lutz, paid.payment_hash).await;
-        assert_eq!((invoice.paid, &invoice.preimage), (AMOUNT, &paid.payment_preimage));
-        assert_eq!(crate::fields::custom(&invoice.htlcs[0].records), sent);
+        assert!(assert_same_between_lnds(&paid, lutz, &sent).await.is_keysend);
         // A base of 1 sat, and 100 millionths.
         assert_eq!(paid.fee, msat(1_000 + 5_000));
         world.earned_since(earned, paid.fee).await;
         cell.passes();
     }
+    assert_same_fees_through_lnd(lana, &through.iter().map(|(_, told)| told).collect::<Vec<_>>()).await;
+    through.into_iter().for_each(|(cell, _)| cell.passes());
     // Two LNDs on the way: alice to lutz, by lana and by carol.
     assert_same_keysend(&pay(alice, keysend(lutz.id(), &Records::new())).await, lutz).await;
     world.audited().await;

@@ -1,10 +1,11 @@
 //! MPP keysend, which LND refuses.
 
-use crate::fields::{custom, records, settled};
+use crate::fields::{assert_same_fees_through_lnd, assert_same_ours, custom, records, settled};
 use crate::table::{Way, begin};
-use crate::world::{World, pay, received_with};
+use crate::world::{World, pay};
 use sponte_engine::commit::{Kind, State};
 use sponte_node::PaymentRequest;
+use sponte_proto::Msat;
 use sponte_proto::failure::FailureCode;
 use sponte_testkit::TestNode;
 
@@ -33,22 +34,26 @@ async fn it_is_refused_and_a_keysend_takes_its_place() {
 
     let cell = begin("MPP keysend, then the fallback", Way::ToLnd);
     let told = pay(alice, ask(lana.id(), true)).await;
-    told.settled();
+    let [part] = told.settled()[..] else { panic!("one part: {told:#?}") };
     let kinds: Vec<Kind> = told.attempts.iter().map(|attempt| attempt.kind).collect();
     assert_eq!(kinds, [Kind::MppKeysend, Kind::Keysend]);
     let hashes: Vec<_> = told.parts.iter().map(|part| part.claim.hash).collect();
     assert_ne!(hashes[0], hashes[1], "a new hash");
     let invoice = settled(lana, told.row.hash.expect("a hash")).await;
-    assert_eq!((invoice.paid, custom(&invoice.htlcs[0].records)), (told.row.amount, sent.clone()));
+    let [htlc] = &invoice.htlcs[..] else { panic!("one HTLC: {invoice:#?}") };
+    assert_eq!(
+        (invoice.paid, htlc.amount, custom(&htlc.records)),
+        (told.row.amount, part.amount, sent.clone())
+    );
+    assert_eq!((Some(&invoice.preimage), told.row.fee), (told.row.preimage.as_ref(), Msat::ZERO));
     assert!(lana.invoice_with(hashes[0].expect("a hash")).await.is_none(), "nothing was taken for the first");
     cell.passes();
 
     let cell = begin("MPP keysend", Way::ThroughLnd);
     let told = pay(alice, ask(carol.id(), false)).await;
-    told.settled();
-    let got = received_with(carol, told.row.hash.expect("a hash")).await;
     // In one part it is a keysend with a payment secret.
-    assert_eq!((got.kind, got.amount, &got.records), (Kind::Keysend, told.row.amount, &sent));
+    assert_eq!(assert_same_ours(&told, carol).await.kind, Kind::Keysend);
+    assert_same_fees_through_lnd(lana, &[&told]).await;
     cell.passes();
     world.audited().await;
 }

@@ -1,8 +1,9 @@
 //! LND and sponte restarted with a payment on its way.
 
+use crate::fields::{assert_same_keysend, assert_same_keysend_in};
 use crate::held::{begin_keysend, held, hold_all, row_of};
 use crate::table::{Way, begin};
-use crate::world::{World, listening, msat};
+use crate::world::{World, ended, listening, msat};
 use sponte_engine::Decision;
 use sponte_engine::commit::State;
 use sponte_peers::{LndConfig, LndPay, until};
@@ -28,7 +29,7 @@ async fn what_lnd_holds_outlives_restarts_of_both() {
         assert_eq!(world.lana.holds(hash).await.preimage, preimage);
         assert_eq!(row_of(&world.alice, id).await.state, State::Pending);
         world.lana.settle(preimage).await;
-        assert_eq!(world.alice.ended(id).await.state, State::Settled);
+        assert_same_keysend(&ended(&world.alice, id).await, &world.lana).await;
         world.usable().await;
         cell.passes();
     }
@@ -43,8 +44,9 @@ async fn what_lnd_holds_outlives_restarts_of_both() {
     world.lana.settle(preimage.clone()).await;
     world.alice.run().await;
     world.lana.connect(world.alice.id(), &listening(&world.alice).await).await;
-    let row = world.alice.ended(id).await;
-    assert_eq!((row.state, row.preimage), (State::Settled, Some(preimage)));
+    let told = ended(&world.alice, id).await;
+    assert_eq!(told.row.preimage, Some(preimage));
+    assert_same_keysend(&told, &world.lana).await;
     cell.passes();
     world.audited().await;
 }
@@ -60,10 +62,11 @@ async fn what_sponte_holds_outlives_restarts_of_both() {
         (ask.final_delta(144), preimage.payment_hash())
     };
     let succeeded = async |world: &World, hash| {
-        until("LND's payment to succeed", async || {
-            world.lana.payment(hash).await.filter(|payment| payment.status == "SUCCEEDED").map(drop)
+        let paid = until("LND's payment to succeed", async || {
+            world.lana.payment(hash).await.filter(|payment| payment.status == "SUCCEEDED")
         })
         .await;
+        assert_same_keysend_in(&paid, &world.carol, &Records::new()).await.id
     };
 
     for (number, (row, crash)) in
@@ -83,8 +86,7 @@ async fn what_sponte_holds_outlives_restarts_of_both() {
         }
         world.lana.run().await;
         world.carol.handle().decide(row.id, Decision::Settle).await.expect("it is held");
-        succeeded(&world, hash).await;
-        assert_eq!(world.carol.ended(row.id).await.state, State::Settled);
+        assert_eq!(succeeded(&world, hash).await, row.id);
         world.usable().await;
         cell.passes();
     }
@@ -105,7 +107,7 @@ async fn what_sponte_holds_outlives_restarts_of_both() {
     }
     assert_eq!(row_of(&world.carol, row.id).await.state, State::Held);
     world.carol.handle().decide(row.id, Decision::Settle).await.expect("it is held");
-    succeeded(&world, hash).await;
+    assert_eq!(succeeded(&world, hash).await, row.id);
     cell.passes();
     world.audited().await;
 }

@@ -1,16 +1,16 @@
 //! AMP sets that never become complete, and sets with a shard that fails and goes out again.
 
-use crate::fields::{assert_same_amp, assert_same_amp_in, records};
+use crate::fields::{assert_same_amp, assert_same_amp_in, assert_same_parts_through_lnd, records};
 use crate::table::{Way, begin};
-use crate::world::{World, listening, lnd, msat, open_channel_of, pay, received, send};
-use sponte_engine::commit::Kind;
+use crate::world::{World, earned_by, listening, lnd, msat, open_channel_of, pay, received, send};
+use sponte_engine::commit::{Kind, PartRow};
 use sponte_node::PaymentRequest;
-use sponte_peers::{Lnd, LndConfig, LndHop, LndPay, until, until_within};
+use sponte_peers::{Lnd, LndConfig, LndHop, LndInvoiceHtlc, LndPay, until, until_within};
 use sponte_proto::amp::{Child, Root, SetId, Sharer};
 use sponte_proto::failure::FailureCode;
 use sponte_proto::mpp::PaymentData;
 use sponte_proto::payload::FinalPayload;
-use sponte_proto::{Msat, PaymentSecret, Records};
+use sponte_proto::{Msat, NodeId, PaymentSecret, Records};
 use sponte_testkit::{Net, Outcome, RawHop, RawHtlc, RawNode, Sent, TestNode};
 use std::time::Duration;
 
@@ -75,8 +75,15 @@ async fn lnd_gives_back_what_stays_alone() {
     assert_eq!((accepted.htlcs.len(), accepted.htlcs[0].state.as_str()), (1, "ACCEPTED"));
     // Beside it a set that is complete.
     let whole = Set::new(50);
-    for sent in [whole.send(0, &raw, hop), whole.send(1, &raw, hop)] {
-        assert!(matches!(sent.ended().await, Outcome::Settled(_)));
+    for (sent, shard) in [whole.send(0, &raw, hop), whole.send(1, &raw, hop)].iter().zip(&whole.shards) {
+        let Outcome::Settled(preimage) = sent.ended().await else { panic!("the set is complete") };
+        assert_eq!(&preimage, shard.preimage());
+        let hash = shard.payment_hash();
+        let invoice = lana.invoice_with(hash).await.expect("it took the shard");
+        let of = |htlc: &&LndInvoiceHtlc| htlc.amp.as_ref().is_some_and(|amp| amp.hash == hash);
+        let htlc = invoice.htlcs.iter().find(of).expect("the shard");
+        let amp = htlc.amp.as_ref().expect("it is one");
+        assert_eq!((htlc.amount, &amp.preimage, amp.set_id()), (SHARD, &preimage, whole.id.to_bytes()));
     }
     let end = until_within(PATIENCE, "LND to give the shard back", async || sent.outcome()).await;
     let Outcome::Failed { hop: 0, failure, .. } = end else { panic!("{end:?}") };
@@ -116,7 +123,14 @@ async fn sponte_gives_back_what_lnd_leaves_alone() {
     let (first, second) = tokio::join!(send(&set.shards[0]), send(&set.shards[1]));
     let preimages = [&first.preimage, &second.preimage];
     assert_eq!(preimages, [set.shards[0].preimage(), set.shards[1].preimage()]);
-    assert_eq!(received(carol)[0].amount, Set::total());
+    let row = received(carol).remove(0);
+    assert_eq!((row.amount, row.receipt.set_id), (Set::total(), Some(set.id)));
+    let parts = carol.handle().ledger().parts(&row.id).expect("the ledger reads");
+    for shard in &set.shards {
+        let same = |part: &&PartRow| part.claim.hash == Some(shard.payment_hash());
+        let part = parts.iter().find(same).expect("the shard");
+        assert_eq!((part.amount, part.claim.preimage.as_ref()), (SHARD, Some(shard.preimage())));
+    }
     cell.passes();
     world.audited().await;
 }
@@ -211,6 +225,12 @@ async fn a_shard_that_fails_goes_out_again() {
     let told = pay(alice, request).await;
     let shards = told.settled().len();
     assert_same_amp(&told, lutz, shards).await;
+    let by = |router: NodeId| told.settled().into_iter().filter(move |part| part.route[0] == router);
+    let earned = by(carol.id()).map(|part| part.fee.to_msat()).sum::<u64>();
+    until("carol to have booked what she forwarded", async || (earned_by(carol) == earned).then_some(()))
+        .await;
+    let parts: Vec<&PartRow> = by(lana.id()).collect();
+    assert_same_parts_through_lnd(lana, &parts).await;
     assert_eq!(told.attempts.len(), 1, "one set: {told:#?}");
     let failure =
         told.failed().first().unwrap_or_else(|| panic!("a shard by lana failed: {told:#?}")).sent.failure;

@@ -6,7 +6,7 @@ use sponte_engine::backend::{Admin, Kinds, OpenChannel};
 use sponte_engine::commit::{Account, AttemptRow, Direction, PartRow, PaymentRow, State};
 use sponte_node::PaymentRequest;
 use sponte_peers::{BitcoindRpc, Lnd, LndConfig};
-use sponte_proto::{Msat, NodeId, PaymentHash, Sat};
+use sponte_proto::{Msat, NodeId, PaymentHash, PaymentId, Sat};
 use sponte_store::PaymentsQuery;
 use sponte_testkit::{Net, TestNode, until};
 use std::str::FromStr;
@@ -118,10 +118,7 @@ impl World {
 impl World {
     /// What carol has earned by forwarding, in msat.
     pub fn earned(&self) -> u64 {
-        let accounts = self.carol.handle().ledger().accounts().expect("the ledger reads");
-        let of = accounts.iter().find(|balance| balance.account == Account::FeesEarned);
-        // A credit, so it falls.
-        of.map_or(0, |balance| (-balance.posted_msat).try_into().expect("it earns"))
+        earned_by(&self.carol)
     }
 
     /// Waits until she has earned so much more.
@@ -145,6 +142,14 @@ impl World {
         let receive = Receive { kinds: none, ..Receive::default() };
         node.handle().set_receive(Some(receive)).await.expect("it makes sense");
     }
+}
+
+/// What a node has earned by forwarding, in msat.
+pub fn earned_by(node: &TestNode) -> u64 {
+    let accounts = node.handle().ledger().accounts().expect("the ledger reads");
+    let of = accounts.iter().find(|balance| balance.account == Account::FeesEarned);
+    // A credit, so it falls.
+    of.map_or(0, |balance| (-balance.posted_msat).try_into().expect("it earns"))
 }
 
 /// An LND on the net's bitcoind.
@@ -196,6 +201,11 @@ pub struct Told {
 /// Pays, and waits for the end.
 pub async fn pay(node: &TestNode, request: PaymentRequest) -> Told {
     let id = node.begin(request).await.expect("a sound request");
+    ended(node, id).await
+}
+
+/// Waits for a payment's end.
+pub async fn ended(node: &TestNode, id: PaymentId) -> Told {
     let row = node.ended(id).await;
     let ledger = node.handle().ledger().clone();
     let attempts = ledger.attempts(&id).expect("the ledger reads");
@@ -204,9 +214,14 @@ pub async fn pay(node: &TestNode, request: PaymentRequest) -> Told {
 }
 
 impl Told {
+    /// Its settled parts, which are all of it.
     pub fn settled(&self) -> Vec<&PartRow> {
         assert_eq!(self.row.state, State::Settled, "{self:#?}");
-        self.parts.iter().filter(|part| part.state == State::Settled).collect()
+        let parts: Vec<&PartRow> = self.parts.iter().filter(|part| part.state == State::Settled).collect();
+        let sum = |of: fn(&PartRow) -> Msat| parts.iter().map(|part| of(part).to_msat()).sum::<u64>();
+        let (amount, fee) = (sum(|part| part.amount), sum(|part| part.fee));
+        assert_eq!((amount, fee), (self.row.amount.to_msat(), self.row.fee.to_msat()), "{self:#?}");
+        parts
     }
 
     pub fn failed(&self) -> Vec<&PartRow> {
