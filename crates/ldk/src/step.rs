@@ -1,6 +1,6 @@
 //! One step: LDK's half of `poll`, `execute`, `seal`, `committed`.
 
-use crate::chain::{ChainEvent, Package};
+use crate::chain::{ChainEvent, Package, for_whole_vbytes};
 use crate::convert::{channel_id, ldk_preimage, txid};
 use crate::persist::STATE;
 use crate::wallet::Payout;
@@ -245,10 +245,11 @@ impl Ldk {
     }
 
     fn send_coins(&mut self, request: &SendCoins) -> Result<CoinsSent, Refusal> {
-        let rate = request.fee_per_kvb.map(|fee| FeeRate::from_sat_per_kwu(fee.to_sat().div_ceil(4)));
-        let rate = rate.unwrap_or_else(|| self.node.fees.for_blocks(SEND_BLOCKS));
-        relayed(rate, self.node.fees.least())?;
-        let rate = rate.max(self.node.fees.sure());
+        let asked = request.fee_per_kvb.map(|fee| FeeRate::from_sat_per_kwu(fee.to_sat().div_ceil(4)));
+        let usual = self.node.fees.for_blocks(SEND_BLOCKS);
+        relayed(asked.unwrap_or(usual), self.node.fees.least())?;
+        // The mempool may ask for just this, and what we know of it may be from before.
+        let rate = asked.map_or(usual, for_whole_vbytes).max(self.node.fees.sure());
         let payout = request.amount.map_or(Payout::All, Payout::Exactly);
         let sent = self.node.wallet.send(&request.address, payout, rate, self.reserve(0))?;
         self.node.broadcaster.broadcast(Package::new(vec![sent.tx.clone()], "withdrawal"));

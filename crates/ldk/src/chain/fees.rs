@@ -171,11 +171,18 @@ impl Rates {
     }
 }
 
-/// The feerate by weight at which no transaction of ours is refused, whatever its last virtual byte
-/// holds. LDK's floor lies as far above the 250 that bitcoind has long asked for.
+/// The feerate by weight at which no transaction of ours is refused.
 fn sure_of(mempool_min: u32) -> u32 {
-    let sure = u64::from(mempool_min) * u64::from(FEERATE_FLOOR_SATS_PER_KW);
-    u32::try_from(sure.div_ceil(250)).unwrap_or(u32::MAX).min(CEILING_SAT_PER_KW)
+    let sure = for_whole_vbytes(FeeRate::from_sat_per_kwu(mempool_min.into()));
+    u32::try_from(sure.to_sat_per_kwu()).unwrap_or(u32::MAX).min(CEILING_SAT_PER_KW)
+}
+
+/// The feerate by weight at which each virtual byte is paid at this rate, as bitcoind counts them,
+/// whatever the last one holds. LDK's floor lies as far above the 250 that bitcoind has long asked
+/// for.
+pub fn for_whole_vbytes(rate: FeeRate) -> FeeRate {
+    let paid = rate.to_sat_per_kwu().saturating_mul(FEERATE_FLOOR_SATS_PER_KW.into());
+    FeeRate::from_sat_per_kwu(paid.div_ceil(250))
 }
 
 /// What LDK takes for a feerate.
@@ -194,6 +201,7 @@ fn unbounded_sat_per_kw(btc_per_kvb: f64) -> u32 {
 mod tests {
     use super::*;
     use ConfirmationTarget as Target;
+    use bitcoin::Weight;
 
     const ALL: [Target; 8] = [
         Target::MaximumFeeEstimate,
@@ -260,6 +268,18 @@ mod tests {
         assert_eq!(unsure.sat_per_kw(Target::MinAllowedAnchorChannelRemoteFee), 700, "peers may round");
         let cheap = Rates::new(Network::Regtest, [None; 5], 25);
         assert_eq!((cheap.sure, cheap.within(12)), (26, FEERATE_FLOOR_SATS_PER_KW), "the floor is LDK's");
+    }
+
+    #[test]
+    fn a_rate_that_was_asked_for_is_paid_for_every_whole_vbyte() {
+        for sat_per_kvb in [1_000, 1_004, 11_976, 12_345, 10_000_000_u64] {
+            let rate = for_whole_vbytes(FeeRate::from_sat_per_kwu(sat_per_kvb.div_ceil(4)));
+            for weight in 320..4_000 {
+                // BDK rounds up, bitcoind too.
+                let (fee, vsize) = ((rate * Weight::from_wu(weight)).to_sat(), u64::div_ceil(weight, 4));
+                assert!(fee >= (sat_per_kvb * vsize).div_ceil(1000), "{weight} at {sat_per_kvb} sat/kvB");
+            }
+        }
     }
 
     #[test]

@@ -41,7 +41,7 @@ pub use broadcaster::Broadcaster;
 pub use config::{ChainOptions, RpcAuth, RpcConfig};
 pub use error::ChainError;
 pub use event::{ChainEvent, ChainEvents, Wake};
-pub use fees::Fees;
+pub use fees::{Fees, for_whole_vbytes};
 pub use outbox::REBROADCAST_BLOCKS;
 pub use package::{COOPERATIVE_CLOSE, Package};
 pub use source::{ChainSource, Patience, Presence, SyncedTip};

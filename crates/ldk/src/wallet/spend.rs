@@ -11,8 +11,9 @@ use super::keys::OwnInput;
 use super::record::Label;
 use super::{State, Wallet};
 
-/// Above 10,000 sat/vbyte a fee rate is a slip of the finger.
-const MAX_FEE_RATE: FeeRate = FeeRate::from_sat_per_vb_u32(10_000);
+/// Above 10,000 sat/vbyte a fee rate is a slip of the finger. By weight, with what pays for whole
+/// virtual bytes.
+const MAX_FEE_RATE: FeeRate = FeeRate::from_sat_per_kwu(10_000 * 253);
 
 /// How much is to be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
