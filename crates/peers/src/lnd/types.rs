@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, Error};
 use serde_json::Value;
-use sponte_proto::{Msat, PaymentHash, Preimage, Records};
+use sponte_proto::{Msat, NodeId, PaymentHash, Preimage, Records};
 use std::collections::BTreeMap;
 
 /// A payment that it has sent.
@@ -73,6 +73,14 @@ pub struct LndRoute {
     pub fees: Msat,
     /// From its own channel on.
     pub hops: Vec<Value>,
+}
+
+impl LndRoute {
+    /// The node at the other end of its own channel.
+    pub fn first(&self) -> NodeId {
+        let id = self.hops.first().and_then(|hop| hop["pub_key"].as_str());
+        id.and_then(|text| text.parse().ok()).expect("a way has hops")
+    }
 }
 
 /// An invoice of it; also those that it makes for what comes without one.

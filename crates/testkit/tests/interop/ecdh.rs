@@ -34,6 +34,7 @@ async fn lnd_forwards_it_and_refuses_it() {
         (failure.hop, failure.code),
         (Some(1), Some(FailureCode::INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS))
     );
+    assert!(lana.invoices().await.is_empty(), "nothing was taken");
     cell.limit("not spoken: INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS");
     world.audited().await;
 }

@@ -212,13 +212,12 @@ pub async fn assert_same_ours(told: &Told, to: &TestNode) -> PaymentRow {
 
 /// What sponte's payments cost, HTLC by HTLC, and what LND, the one router on their way, says that it earned by them.
 pub async fn assert_same_fees_through_lnd(lana: &Lnd, all: &[&Told]) {
-    let parts: Vec<&PartRow> = all.iter().flat_map(|told| told.settled()).collect();
-    assert_same_parts_through_lnd(lana, &parts).await;
+    let parts = all.iter().flat_map(|told| told.settled());
+    assert_forwarded(lana, parts.map(|part| (part.amount, part.fee)).collect()).await;
 }
 
-/// As [`assert_same_fees_through_lnd`], of some parts.
-pub async fn assert_same_parts_through_lnd(lana: &Lnd, parts: &[&PartRow]) {
-    let cost: Vec<(Msat, Msat)> = parts.iter().map(|part| (part.amount, part.fee)).collect();
+/// As [`assert_same_fees_through_lnd`], with what each HTLC brought to its destination, and cost.
+pub async fn assert_forwarded(lana: &Lnd, cost: Vec<(Msat, Msat)>) {
     assert!(cost.iter().all(|(_, fee)| *fee > Msat::ZERO), "{cost:?}");
     // It writes them down every 15 seconds.
     until("LND to have booked what it forwarded", async || {

@@ -5,7 +5,7 @@ use crate::fields::{
     assert_same_ours, records,
 };
 use crate::table::{Way, begin};
-use crate::world::{World, msat, pay};
+use crate::world::{World, msat, pay, received};
 use sponte_engine::commit::Kind;
 use sponte_node::PaymentRequest;
 use sponte_peers::{LndConfig, LndPay};
@@ -101,6 +101,7 @@ async fn keysend_to_a_receiver_that_has_it_switched_off() {
         Some("recipient_refused"),
         "{told:#?}"
     );
+    assert!(lana.invoices().await.is_empty(), "nothing was taken");
     cell.passes();
 
     let cell = begin(row, Way::ThroughSponte);
@@ -112,6 +113,7 @@ async fn keysend_to_a_receiver_that_has_it_switched_off() {
         (failure.code.as_str(), failure.failure_source_index),
         ("INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS", 2)
     );
+    assert!(lutz.invoices().await.is_empty() && world.earned() == 0, "nothing was taken");
     cell.passes();
 
     for node in [alice, carol] {
@@ -123,6 +125,7 @@ async fn keysend_to_a_receiver_that_has_it_switched_off() {
     assert_eq!(paid.failure_reason, "FAILURE_REASON_INCORRECT_PAYMENT_DETAILS", "{paid:#?}");
     let failure = paid.attempts[0].failure.as_ref().expect("it failed");
     assert_eq!(failure.failure_source_index, 1);
+    assert!(received(carol).is_empty(), "nothing was taken");
     cell.passes();
 
     let cell = begin(row, Way::ThroughLnd);
@@ -134,6 +137,7 @@ async fn keysend_to_a_receiver_that_has_it_switched_off() {
         Some("recipient_refused"),
         "{told:#?}"
     );
+    assert!(received(carol).is_empty() && lana.forwarded().await.is_empty(), "nothing was taken");
     cell.passes();
     world.audited().await;
 }

@@ -30,6 +30,7 @@ async fn it_is_refused_and_a_keysend_takes_its_place() {
         (Some(1), Some(FailureCode::INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS))
     );
     assert_eq!(told.row.failure.as_ref().map(|why| why.code.as_str()), Some("recipient_refused"));
+    assert!(lana.invoices().await.is_empty(), "nothing was taken");
     cell.limit("not spoken: INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS");
 
     let cell = begin("MPP keysend, then the fallback", Way::ToLnd);

@@ -1,6 +1,6 @@
 //! AMP sets that never become complete, and sets with a shard that fails and goes out again.
 
-use crate::fields::{assert_same_amp, assert_same_amp_in, assert_same_parts_through_lnd, records};
+use crate::fields::{assert_forwarded, assert_same_amp, assert_same_amp_in, records};
 use crate::table::{Way, begin};
 use crate::world::{World, earned_by, listening, lnd, msat, open_channel_of, pay, received, send};
 use sponte_engine::commit::{Kind, PartRow};
@@ -72,7 +72,10 @@ async fn lnd_gives_back_what_stays_alone() {
         lana.invoice_with(hash).await.filter(|invoice| !invoice.htlcs.is_empty())
     })
     .await;
-    assert_eq!((accepted.htlcs.len(), accepted.htlcs[0].state.as_str()), (1, "ACCEPTED"));
+    let [htlc] = &accepted.htlcs[..] else { panic!("one HTLC: {accepted:#?}") };
+    let amp = htlc.amp.as_ref().expect("a shard");
+    assert_eq!((htlc.state.as_str(), htlc.amount), ("ACCEPTED", SHARD));
+    assert_eq!((amp.hash, amp.set_id(), amp.child_index), (hash, alone.id.to_bytes(), 0));
     // Beside it a set that is complete.
     let whole = Set::new(50);
     for (sent, shard) in [whole.send(0, &raw, hop), whole.send(1, &raw, hop)].iter().zip(&whole.shards) {
@@ -197,6 +200,18 @@ impl Square {
         }
     }
 
+    /// What HTLCs cost, by the router that each passed, is what the two have earned.
+    async fn assert_earned(&self, before: u64, cost: Vec<(NodeId, (Msat, Msat))>) {
+        let by = |router| cost.iter().filter(move |(by, _)| *by == router).map(|(_, cost)| *cost);
+        let fees = by(self.carol.id()).map(|(_, fee)| fee.to_msat()).sum::<u64>();
+        until("carol to have booked what she forwarded", async || {
+            (earned_by(&self.carol) == before + fees).then_some(())
+        })
+        .await;
+        assert_forwarded(&self.lana, by(self.lana.id()).collect()).await;
+        assert_eq!(by(self.carol.id()).count() + by(self.lana.id()).count(), cost.len());
+    }
+
     async fn mine(&self, blocks: u32) {
         self.net.mine_and_sync(blocks, &[&self.alice, &self.carol]).await;
         let tip = self.net.chain().tip_hash().await.to_string();
@@ -225,12 +240,8 @@ async fn a_shard_that_fails_goes_out_again() {
     let told = pay(alice, request).await;
     let shards = told.settled().len();
     assert_same_amp(&told, lutz, shards).await;
-    let by = |router: NodeId| told.settled().into_iter().filter(move |part| part.route[0] == router);
-    let earned = by(carol.id()).map(|part| part.fee.to_msat()).sum::<u64>();
-    until("carol to have booked what she forwarded", async || (earned_by(carol) == earned).then_some(()))
-        .await;
-    let parts: Vec<&PartRow> = by(lana.id()).collect();
-    assert_same_parts_through_lnd(lana, &parts).await;
+    let cost = told.settled().into_iter().map(|part| (part.route[0], (part.amount, part.fee)));
+    square.assert_earned(0, cost.collect()).await;
     assert_eq!(told.attempts.len(), 1, "one set: {told:#?}");
     let failure =
         told.failed().first().unwrap_or_else(|| panic!("a shard by lana failed: {told:#?}")).sent.failure;
@@ -240,9 +251,12 @@ async fn a_shard_that_fails_goes_out_again() {
 
     let cell = begin(row, Way::FromLnd);
     let pay = LndPay::amp(alice.id(), msat(900_000_000), &sent).parts(16).shards_of(msat(300_000_000));
+    let before = earned_by(carol);
     let paid = lutz.pay(pay).await.expect("it begins");
-    let succeeded = paid.attempts.iter().filter(|one| one.status == "SUCCEEDED").count();
-    assert_same_amp_in(&paid, alice, succeeded, &sent).await;
+    let succeeded: Vec<_> = paid.attempts.iter().filter(|one| one.status == "SUCCEEDED").collect();
+    assert_same_amp_in(&paid, alice, succeeded.len(), &sent).await;
+    let cost = succeeded.iter().map(|one| (one.route.first(), (one.amount(), one.route.fees)));
+    square.assert_earned(before, cost.collect()).await;
     let failed = paid.attempts.iter().find_map(|one| one.failure.as_ref());
     let failure = failed.unwrap_or_else(|| panic!("a shard by lana failed: {paid:#?}"));
     assert_eq!((failure.code.as_str(), failure.failure_source_index), ("TEMPORARY_CHANNEL_FAILURE", 1));
