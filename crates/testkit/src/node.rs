@@ -165,6 +165,12 @@ impl TestNode {
         connected.expect("loopback connects");
     }
 
+    /// Whether it has a connection with a node, as far as it has noticed.
+    pub async fn is_connected(&self, id: NodeId) -> bool {
+        let peers = self.handle().admin(Admin::Peers).await.expect("peers are always answered");
+        peers.iter().any(|peer| peer.id == id && peer.connected)
+    }
+
     /// Opens a channel with a connected peer.
     ///
     /// # Errors

@@ -11,7 +11,10 @@ async fn disconnect(payer: &Payer, from: &TestNode) {
     let _ = from.handle().admin(move |reply| Admin::Disconnect(id, reply)).await;
 }
 
+/// Whoever has not noticed that a connection has ended takes a new one for a second, and refuses it.
 async fn connect(payer: &Payer, to: &TestNode) {
+    let id = payer.raw.id();
+    until("the end of a connection", async || (!to.is_connected(id).await).then_some(())).await;
     payer.raw.connect(to.id(), &to.info().await.listening.expect("it listens")).await;
     payer.raw.can_send(&to.id(), AMOUNT).await;
 }
