@@ -404,7 +404,7 @@ mod tests {
         let (contents, checker) = (announcement(0).contents, Some(lookups.clone()));
         let (asked, answers, output) = (AtomicU64::new(0), AtomicU64::new(0), funding());
         std::thread::scope(|scope| {
-            scope.spawn(|| {
+            let answering = scope.spawn(|| {
                 let mut answered = Answered::default();
                 for number in 1..=CHANNELS {
                     let output = Some(output.clone());
@@ -419,7 +419,7 @@ mod tests {
                 let announced = UnsignedChannelAnnouncement { short_channel_id: number, ..contents.clone() };
                 let _ = graph.update_channel_from_unsigned_announcement(&announced, &checker);
                 asked.store(number, Ordering::Release);
-                while answers.load(Ordering::Acquire) < number {
+                while answers.load(Ordering::Acquire) < number && !answering.is_finished() {
                     gossip.get_and_clear_pending_msg_events();
                 }
             }
