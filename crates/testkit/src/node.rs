@@ -82,7 +82,10 @@ impl TestNode {
         assert!(self.running.is_none(), "{} runs already", self.name);
         let (dir, seed, config) = (self.dir.clone(), self.seed(), self.config.clone());
         let runtime = tokio::runtime::Handle::current();
-        let started = tokio::task::spawn_blocking(move || {
+        let (tell, started) = tokio::sync::oneshot::channel();
+        // A thread of its own: a node waits for its bitcoind as long as it takes, and the end of a test that
+        // failed meanwhile would wait for a thread of the runtime.
+        std::thread::spawn(move || {
             std::fs::create_dir_all(&dir).expect("a folder");
             let store =
                 Store::open(&dir, Options { create: true, ..Options::default() }).expect("the store opens");
@@ -92,7 +95,9 @@ impl TestNode {
             let node = sponte_node::spawn(&store, engine, move |waker| {
                 Ldk::open(config, &seed, stored, runtime, Arc::new(move || waker.wake()))
             });
-            Running { node: node.unwrap_or_else(|error| panic!("the node starts: {error}")), store }
+            let node = node.unwrap_or_else(|error| panic!("the node starts: {error}"));
+            // If nobody listens any more, the test has failed.
+            tell.send(Running { node, store }).ok();
         });
         self.running = Some(started.await.expect("the start does not panic"));
     }
