@@ -2,7 +2,6 @@
 
 use crate::Ldk;
 use crate::convert::{channel_id, ldk_channel_id, node_id, sat, txid};
-use crate::opening::api_refusal;
 use crate::persist::Persister;
 use bitcoin::{OutPoint, Transaction};
 use lightning::chain::channelmonitor::{ANTI_REORG_DELAY, Balance};
@@ -11,7 +10,7 @@ use lightning::ln::types::ChannelId as LdkChannelId;
 use lightning::sign::SpendableOutputDescriptor;
 use lightning::util::sweep::{OutputSpendStatus, TrackedSpendableOutput};
 use serde_json::{Value, json};
-use sponte_engine::backend::{BackendEvent, Channel, ChannelState, Refusal, RefusalKind, Reply};
+use sponte_engine::backend::{BackendEvent, Channel, ChannelState, Refusal, RefusalKind};
 use sponte_proto::{ChannelId, Msat, NodeId, Sat, Txid};
 use std::collections::BTreeMap;
 
@@ -118,30 +117,6 @@ impl Closing {
 }
 
 impl Ldk {
-    /// Begins to close a channel.
-    pub(crate) fn close_channel(&mut self, id: ChannelId, force: bool, reply: Reply<()>) {
-        let channels = self.node.manager.list_channels();
-        let wanted = ldk_channel_id(id);
-        let Some(channel) = channels.iter().find(|channel| channel.channel_id == wanted) else {
-            let message = "no open channel has this id: see `sponte channel list`";
-            return reply(Err(Refusal::new(RefusalKind::NotFound, message)));
-        };
-        let peer = channel.counterparty.node_id;
-        let result = if force {
-            let reason = "closed by its operator".to_owned();
-            self.node.manager.force_close_broadcasting_latest_txn(&wanted, &peer, reason)
-        } else if !channel.is_channel_ready {
-            let message = "its funding is not confirmed yet: wait for a block, or close it with --force";
-            return reply(Err(Refusal::new(RefusalKind::Conflict, message)));
-        } else if !channel.is_usable && channel.channel_shutdown_state.is_none() {
-            let message = "its peer is not connected: wait, or close it with --force";
-            return reply(Err(Refusal::new(RefusalKind::Conflict, message)));
-        } else {
-            self.node.manager.close_channel(&wanted, &peer)
-        };
-        reply(result.map_err(api_refusal));
-    }
-
     /// Takes an event about an ending; gives back any other.
     pub(crate) fn handle_closing_event(&mut self, event: Event) -> Option<Event> {
         match event {

@@ -4,10 +4,12 @@
 //! kind that LDK does not know is [translated](crate::translate), and an `update_fail_htlc` of such
 //! an HTLC may have another reason than LDK's. What comes back for HTLCs of ours is read as it passes.
 //!
-//! One message is held back: LDK sends `funding_signed` before the new channel's monitor is durable. A
+//! Two messages are held back. A [`shutdown`](shutdowns) waits for HTLCs that were promised before it. And LDK sends `funding_signed` before the new channel's monitor is durable. A
 //! peer that has it may broadcast the funding transaction, and after a crash nobody here would know
 //! the channel; so it leaves only after the commit that holds the monitor (law 1), and is dropped if
 //! the connection is lost meanwhile: the peer then forgets the channel, as BOLT 2 has it.
+
+mod shutdowns;
 
 use crate::interpreter::Interpreter;
 use bitcoin::constants::ChainHash;
@@ -15,6 +17,7 @@ use bitcoin::secp256k1::PublicKey;
 use lightning::ln::msgs::*;
 use lightning::ln::types::ChannelId;
 use lightning::types::features::{InitFeatures, NodeFeatures};
+use shutdowns::Shutdowns;
 use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -30,9 +33,10 @@ pub struct Handler<C> {
     reestablished: AtomicBool,
 }
 
-/// `funding_signed` messages, and the channels that they wait for.
+/// `funding_signed` messages, and the channels that they wait for; `shutdown` messages.
 #[derive(Default)]
 struct Gate {
+    shutdowns: Shutdowns,
     held: VecDeque<(PublicKey, FundingSigned)>,
     /// Channels whose first monitor is durable and whose `funding_signed` has not come yet.
     durable: HashSet<ChannelId>,
@@ -59,9 +63,20 @@ impl<C: ChannelMessageHandler> Handler<C> {
         self.gate().durable.insert(channel);
     }
 
-    /// The channel's `funding_signed` will not be asked for any more.
+    /// Channels whose `shutdown` is to leave, by peer.
+    pub(crate) fn waiting_shutdowns(&self) -> Vec<(PublicKey, ChannelId)> {
+        self.gate().shutdowns.waiting()
+    }
+
+    /// No HTLC of ours is on its way into the peer's commitment any more: the channel's `shutdown` may leave.
+    pub(crate) fn release_shutdown(&self, channel: ChannelId) {
+        self.gate().shutdowns.release(channel);
+    }
+
+    /// The channel has closed: no message of it waits any more.
     pub(crate) fn forget(&self, channel: ChannelId) {
         let mut gate = self.gate();
+        gate.shutdowns.forget(channel);
         gate.durable.remove(&channel);
         gate.held.retain(|(_, message)| message.channel_id != channel);
     }
@@ -99,10 +114,16 @@ impl Gate {
         for event in events {
             match event {
                 MessageSendEvent::SendFundingSigned { node_id, msg } => self.pass_one(node_id, msg, &mut out),
-                other => out.push(other),
+                other => out.extend(self.shutdowns.hold(other)),
             }
         }
+        out.extend(self.shutdowns.take_released());
         out
+    }
+
+    fn disconnected(&mut self, peer: PublicKey) {
+        self.held.retain(|(node_id, _)| *node_id != peer);
+        self.shutdowns.disconnected(peer);
     }
 
     fn pass_one(&mut self, node_id: PublicKey, msg: FundingSigned, out: &mut Vec<MessageSendEvent>) {
@@ -122,7 +143,7 @@ impl<C: ChannelMessageHandler> BaseMessageHandler for Handler<C> {
     }
 
     fn peer_disconnected(&self, their_node_id: PublicKey) {
-        self.gate().held.retain(|(node_id, _)| *node_id != their_node_id);
+        self.gate().disconnected(their_node_id);
         self.inner.peer_disconnected(their_node_id)
     }
 

@@ -25,6 +25,7 @@ pub mod wallet;
 mod amp_invoice;
 mod blame;
 mod bumps;
+mod closes;
 mod closing;
 mod convert;
 mod cooperative;
@@ -146,6 +147,8 @@ pub struct Ldk {
     pub(crate) pending_unbooked: HashMap<lightning::ln::types::ChannelId, PublicKey>,
     /// Fundings of ours whose channels are not pending yet.
     pub(crate) our_fundings: HashSet<bitcoin::Txid>,
+    /// Closings that LDK has not begun.
+    pub(crate) closes: Vec<closes::Close>,
     pub(crate) closing: ClosingBook,
     pub(crate) cooperative: CooperativeCloses,
     pub(crate) bumps: Bumps,

@@ -45,7 +45,8 @@ impl Ldk {
 
     fn find_routes(&self, request: &RouteRequest) -> Result<Vec<Route>, NoRoutes> {
         let (params, tails) = self.parameters(request)?;
-        let channels = self.node.manager.list_usable_channels();
+        let mut channels = self.node.manager.list_usable_channels();
+        channels.retain(|channel| !self.is_to_close(channel.channel_id));
         let route = self.find_parts(Ldk::find, &params, &channels);
         let route = match route {
             Some(route) => route,

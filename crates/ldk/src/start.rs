@@ -208,6 +208,7 @@ impl Ldk {
             opens: BTreeMap::new(),
             pending_unbooked: HashMap::new(),
             our_fundings: HashSet::new(),
+            closes: vec![],
             closing,
             cooperative,
             bumps: Bumps::default(),

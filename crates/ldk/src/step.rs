@@ -31,6 +31,7 @@ impl Backend for Ldk {
         let _context = _runtime.enter();
         self.take_chain_events();
         self.drive_connections();
+        self.begin_closes();
         self.drive_asks();
         let later = std::mem::take(&mut *self.later.lock().expect("no panic while it is held"));
         later.into_iter().for_each(|work| work(self));
@@ -41,6 +42,9 @@ impl Backend for Ldk {
         self.take_ldk_events();
         self.archive_resolved();
         self.node.peers.process_events();
+        if self.release_shutdowns() {
+            self.node.peers.process_events();
+        }
         self.take_wallet_events();
         self.note_usable();
         let height = self.height();

@@ -98,6 +98,16 @@ fn funding_signed(channel: u8) -> MessageSendEvent {
     MessageSendEvent::SendFundingSigned { node_id: peer(1), msg }
 }
 
+fn shutdown(channel: u8) -> MessageSendEvent {
+    let msg = Shutdown { channel_id: ChannelId([channel; 32]), ..Shutdown::sample() };
+    MessageSendEvent::SendShutdown { node_id: peer(1), msg }
+}
+
+fn closing_signed(channel: u8) -> MessageSendEvent {
+    let msg = ClosingSigned { channel_id: ChannelId([channel; 32]), ..ClosingSigned::sample() };
+    MessageSendEvent::SendClosingSigned { node_id: peer(1), msg }
+}
+
 fn handler(out: Vec<MessageSendEvent>) -> Handler<Recorder> {
     let signer = Arc::new(KeysManager::new(&[4; 32], 1, 1, true));
     let interpreter = Interpreter::new([5; 32], signer, Htlcs::default(), SentHtlcs::default());
@@ -230,7 +240,7 @@ fn every_message_reaches_ldk_once_by_its_own_method_byte_for_byte() {
     assert_eq!(seen(&handler), expected.map(|bytes| ("handle_commitment_signed_batch", bytes)));
 }
 
-/// One of each kind to one peer, but `funding_signed`.
+/// One of each kind to one peer, but `funding_signed` and `shutdown`.
 fn one_of_each() -> Vec<MessageSendEvent> {
     use MessageSendEvent::*;
     let node_id = peer(1);
@@ -261,7 +271,6 @@ fn one_of_each() -> Vec<MessageSendEvent> {
         SendAnnouncementSignatures,
         SendRevokeAndACK,
         SendClosingSigned,
-        SendShutdown,
         SendChannelReestablish,
         SendChannelUpdate,
         SendChannelRangeQuery,
@@ -304,12 +313,15 @@ fn one_of_each() -> Vec<MessageSendEvent> {
 }
 
 #[test]
-fn everything_but_funding_signed_leaves_in_order() {
+fn everything_but_funding_signed_and_shutdown_leaves_in_order() {
     let mut events = one_of_each();
     let expected = shown(events.clone());
     events.insert(5, funding_signed(1));
+    events.insert(5, shutdown(1));
     let handler = handler(events);
     assert_eq!(sent(&handler), expected);
+    handler.release_shutdown(ChannelId([1; 32]));
+    assert_eq!(sent(&handler), shown(vec![shutdown(1)]));
     handler.first_monitor_durable(ChannelId([1; 32]));
     assert_eq!(sent(&handler), shown(vec![funding_signed(1)]));
 }
@@ -416,4 +428,34 @@ fn a_lost_connection_drops_what_was_held() {
     handler.peer_disconnected(peer(1));
     handler.first_monitor_durable(ChannelId([1; 32]));
     assert_eq!(sent(&handler), shown(vec![]));
+}
+
+#[test]
+fn shutdown_waits_and_what_negotiates_the_closing_follows_it() {
+    let handler = handler(vec![shutdown(1), closing_signed(1), shutdown(2), closing_signed(3)]);
+    assert_eq!(sent(&handler), shown(vec![closing_signed(3)]));
+    let (first, second) = (ChannelId([1; 32]), ChannelId([2; 32]));
+    assert_eq!(handler.waiting_shutdowns(), [(peer(1), first), (peer(1), second)]);
+    handler.release_shutdown(first);
+    assert_eq!(handler.waiting_shutdowns(), [(peer(1), second)]);
+    let more = vec![closing_signed(1), closing_signed(2)];
+    *handler.inner.out.lock().expect("unpoisoned") = more;
+    assert_eq!(sent(&handler), shown(vec![shutdown(1), closing_signed(1), closing_signed(1)]));
+    handler.release_shutdown(second);
+    assert_eq!(sent(&handler), shown(vec![shutdown(2), closing_signed(2)]));
+    assert_eq!(sent(&handler), shown(vec![]));
+}
+
+#[test]
+fn a_shutdown_ends_with_its_connection_or_its_channel() {
+    let handler = handler(vec![shutdown(1)]);
+    assert_eq!(sent(&handler), shown(vec![]));
+    handler.peer_disconnected(peer(2));
+    assert_eq!(handler.waiting_shutdowns().len(), 1);
+    handler.peer_disconnected(peer(1));
+    assert_eq!(handler.waiting_shutdowns(), []);
+    *handler.inner.out.lock().expect("unpoisoned") = vec![shutdown(1), shutdown(2)];
+    assert_eq!(sent(&handler), shown(vec![]));
+    handler.forget(ChannelId([1; 32]));
+    assert_eq!(handler.waiting_shutdowns(), [(peer(1), ChannelId([2; 32]))]);
 }

@@ -49,6 +49,55 @@ async fn a_cooperative_close_brings_the_money_home() {
     money_is_home(&net, &alice, &bob).await;
 }
 
+/// Pays until the channel takes no more.
+async fn pays_on(from: &TestNode, to: &TestNode) {
+    while from.pay(to, "100sat").await.state == State::Settled {}
+}
+
+/// LDK begins no closing while an HTLC is on its way or the channel is being written.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_busy_channel_closes_together() {
+    let net = Net::start().await;
+    let (alice, bob) = pair(&net).await;
+    let channel = alice.channels().await[0].id;
+    let closed = async {
+        until("the channel to be busy", async || {
+            alice.channel(channel).await.filter(|channel| channel.htlcs > 3)
+        })
+        .await;
+        alice.close(channel, false).await
+    };
+    let (closed, ..) = tokio::join!(
+        closed,
+        pays_on(&alice, &bob),
+        pays_on(&alice, &bob),
+        pays_on(&alice, &bob),
+        pays_on(&alice, &bob),
+        pays_on(&bob, &alice),
+        pays_on(&bob, &alice),
+        pays_on(&bob, &alice),
+        pays_on(&bob, &alice),
+    );
+    closed.expect("it closes");
+    let again = alice.close(channel, false).await.expect_err("once is enough");
+    let said = ["closing already", "no open channel"];
+    assert!(said.iter().any(|said| again.to_string().contains(said)), "{again}");
+    net.mempool_holds(1).await;
+    until("both to have closed it together", async || {
+        let both = [alice.channel(channel).await?, bob.channel(channel).await?];
+        let together = |why: &String| why.contains("closed cooperatively");
+        both.iter().all(|channel| channel.waiting_for.as_ref().is_some_and(together)).then_some(())
+    })
+    .await;
+    until("everything to come home", async || {
+        net.mine_and_sync(1, &[&alice, &bob]).await;
+        (alice.channels().await.is_empty() && bob.channels().await.is_empty()).then_some(())
+    })
+    .await;
+    alice.audited().await;
+    bob.audited().await;
+}
+
 /// Nor does it become a forced one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cooperative_close_survives_a_restart_of_everybody() {
