@@ -46,8 +46,9 @@ struct Known {
     /// Where it was reached before: what is stored. A peer that never was is forgotten with the
     /// first failure.
     reached: Option<String>,
-    /// The connection that we make or have made.
+    /// The connection that we make or have made, and where to.
     dial: Option<Dial>,
+    dialed: String,
     delay: Duration,
     next_try: Instant,
     /// In a row.
@@ -82,7 +83,18 @@ impl Drop for Dial {
 impl Known {
     fn new(address: String, reached: Option<String>) -> Known {
         let (delay, next_try) = (FIRST_DELAY, Instant::now());
-        Known { address, reached, dial: None, delay, next_try, hang_ups: 0, since: None, waiting: vec![] }
+        let dialed = String::new();
+        Known {
+            address,
+            reached,
+            dial: None,
+            dialed,
+            delay,
+            next_try,
+            hang_ups: 0,
+            since: None,
+            waiting: vec![],
+        }
     }
 
     /// It hung up, and may not do so again.
@@ -100,6 +112,17 @@ impl Known {
             self.delay = FIRST_DELAY;
         }
         self.back_off();
+    }
+
+    /// The address that this connection shows to be right: where we dialled, unless it is the peer that did. Of a
+    /// peer that was never reached any address is better than none.
+    fn proven(&self, inbound: bool) -> Option<&String> {
+        let address = match &self.reached {
+            _ if self.dial.is_some() && !inbound => &self.dialed,
+            None => &self.address,
+            Some(_) => return None,
+        };
+        (self.reached.as_ref() != Some(address)).then_some(address)
     }
 
     fn back_off(&mut self) {
@@ -135,12 +158,12 @@ impl PeerBook {
         self.known.get(id).map(|known| known.address.clone())
     }
 
-    /// The connection is there: the address is one to come back to.
-    fn reached(&mut self, id: PublicKey, persister: &Persister) {
+    /// The connection is there: its address is one to come back to.
+    fn reached(&mut self, id: PublicKey, inbound: bool, persister: &Persister) {
         let Some(known) = self.known.get_mut(&id) else { return };
-        if known.reached.as_ref() != Some(&known.address) {
-            persister.put(PEERS, &node_id(&id).to_string(), known.address.clone().into_bytes());
-            known.reached = Some(known.address.clone());
+        if let Some(address) = known.proven(inbound).cloned() {
+            persister.put(PEERS, &node_id(&id).to_string(), address.clone().into_bytes());
+            known.reached = Some(address);
         }
         known.hang_ups = 0;
         known.since.get_or_insert_with(Instant::now);
@@ -238,8 +261,8 @@ impl Ldk {
             return;
         }
         for id in self.peers.known.keys().copied().collect::<Vec<_>>() {
-            if self.node.peers.peer_by_node_id(&id).is_some() {
-                self.peers.reached(id, &self.node.persister);
+            if let Some(peer) = self.node.peers.peer_by_node_id(&id) {
+                self.peers.reached(id, peer.is_inbound_connection, &self.node.persister);
                 continue;
             }
             self.peers.gone(id);
@@ -251,13 +274,14 @@ impl Ldk {
 
     fn begin_connection(&mut self, id: PublicKey, address: String) {
         let (peers, report, wake) = (self.node.peers.clone(), self.peers.report.clone(), self.waker.clone());
+        let dialed = address.clone();
         let dial = self.runtime.spawn(async move {
             let result = connect_once(peers, id, &address, || wake()).await;
             let _ = report.send((id, task::id(), result));
             wake();
         });
         if let Some(known) = self.peers.known.get_mut(&id) {
-            known.dial = Some(Dial::of(&dial));
+            (known.dial, known.dialed) = (Some(Dial::of(&dial)), dialed);
         }
     }
 
@@ -371,6 +395,23 @@ mod tests {
         book.known.insert(key.public_key(&Secp256k1::new()), known);
         book.hang_up();
         assert!(cancelled(dial).await);
+    }
+
+    /// An address that is told while the peer is connected may be wrong.
+    #[tokio::test]
+    async fn an_address_is_proven_by_a_connection_that_was_dialled() {
+        let proven = |known: &Known, inbound| known.proven(inbound).cloned();
+        let mut known = Known::new("new:9735".into(), Some("old:9735".into()));
+        assert_eq!(proven(&known, true), None, "the peer dialled us");
+        assert_eq!(proven(&known, false), None, "somebody else dialled, elsewhere");
+        let dial = tokio::spawn(std::future::pending::<()>());
+        (known.dial, known.dialed) = (Some(Dial(dial.abort_handle())), "old:9735".into());
+        assert_eq!(proven(&known, false), None, "nothing new");
+        known.dialed = "new:9735".into();
+        assert_eq!(proven(&known, true), None, "the dial may be on its way");
+        assert_eq!(proven(&known, false), Some("new:9735".into()));
+        known.reached = None;
+        assert_eq!(proven(&known, true), Some("new:9735".into()), "better than none");
     }
 
     #[test]
