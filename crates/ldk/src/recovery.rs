@@ -6,11 +6,13 @@
 
 use crate::Ldk;
 use bitcoin::block::Header;
-use bitcoin::secp256k1::{All, Secp256k1};
-use bitcoin::{OutPoint, ScriptBuf, TxOut};
+use bitcoin::secp256k1::{All, PublicKey, Secp256k1};
+use bitcoin::{CompressedPublicKey, OutPoint, ScriptBuf, TxOut};
 use lightning::chain::transaction::{OutPoint as LdkOutPoint, TransactionData};
 use lightning::chain::{BlockLocator, Listen};
-use lightning::ln::chan_utils::ChannelTransactionParameters;
+use lightning::ln::chan_utils::{
+    ChannelTransactionParameters, get_to_countersigner_keyed_anchor_redeemscript,
+};
 use lightning::sign::{
     ChannelSigner, KeysManager, SignerProvider, SpendableOutputDescriptor, StaticPaymentOutputDescriptor,
 };
@@ -59,18 +61,13 @@ impl Recovery {
         if self.cooperative.contains(&output.script_pubkey) {
             return Some(SpendableOutputDescriptor::StaticOutput { outpoint, output, channel_keys_id: None });
         }
-        let mut anchors = ChannelTypeFeatures::only_static_remote_key();
-        anchors.set_anchors_zero_fee_htlc_tx_required();
         for number in 0..TRIES {
             let mut channel_keys_id = [0; 32];
             channel_keys_id[24..].copy_from_slice(&number.to_be_bytes());
             let pubkeys = self.keys.derive_channel_keys(&channel_keys_id).pubkeys(&self.secp);
-            let witness_script = lightning::ln::chan_utils::get_to_countersigner_keyed_anchor_redeemscript(
-                &pubkeys.payment_point,
-            );
-            if witness_script.to_p2wsh() != output.script_pubkey {
+            let Some(channel_type_features) = pays(&output.script_pubkey, &pubkeys.payment_point) else {
                 continue;
-            }
+            };
             let channel_value_satoshis = output.value.to_sat();
             let parameters = ChannelTransactionParameters {
                 holder_pubkeys: pubkeys,
@@ -79,7 +76,7 @@ impl Recovery {
                 counterparty_parameters: None,
                 funding_outpoint: None,
                 splice_parent_funding_txid: None,
-                channel_type_features: anchors,
+                channel_type_features,
                 channel_value_satoshis,
             };
             return Some(SpendableOutputDescriptor::StaticPaymentOutput(StaticPaymentOutputDescriptor {
@@ -92,6 +89,16 @@ impl Recovery {
         }
         None
     }
+}
+
+/// The kind of channel, with anchors or without, in which a script is the `to_remote` of a key.
+fn pays(script: &ScriptBuf, key: &PublicKey) -> Option<ChannelTypeFeatures> {
+    let mut features = ChannelTypeFeatures::only_static_remote_key();
+    if *script == ScriptBuf::new_p2wpkh(&CompressedPublicKey(*key).wpubkey_hash()) {
+        return Some(features);
+    }
+    features.set_anchors_zero_fee_htlc_tx_required();
+    (*script == get_to_countersigner_keyed_anchor_redeemscript(key).to_p2wsh()).then_some(features)
 }
 
 impl Listen for Recovery {
@@ -134,5 +141,49 @@ impl Ldk {
             // Our store takes every write; it cannot fail here.
             debug_assert!(tracked.is_ok());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bitcoin::hashes::Hash;
+    use bitcoin::{Amount, Txid, WPubkeyHash, absolute, consensus, transaction};
+    use lightning::sign::OutputSpender;
+
+    fn stranger() -> ScriptBuf {
+        ScriptBuf::new_p2wpkh(&WPubkeyHash::all_zeros())
+    }
+
+    fn sweep(keys: &KeysManager, descriptor: &SpendableOutputDescriptor) -> bitcoin::Transaction {
+        let secp = Secp256k1::new();
+        keys.spend_spendable_outputs(&[descriptor], vec![], stranger(), 500, None, &secp).expect("it signs")
+    }
+
+    /// Both kinds of channel, the first and the last of all keys.
+    #[test]
+    fn every_output_of_a_lost_channel_can_be_spent() {
+        let keys = Arc::new(KeysManager::new(&[7; 32], 1, 2, true));
+        let recovery = Recovery::new(keys.clone(), true);
+        let scripts = keys.possible_v2_counterparty_closed_balance_spks(&Secp256k1::new());
+        assert_eq!(scripts.len(), 2_000);
+        let ends = scripts[..2].iter().chain(&scripts[1_998..]);
+        for script in ends.cloned() {
+            let output = TxOut { value: Amount::from_sat(50_000), script_pubkey: script.clone() };
+            let funding = bitcoin::Transaction {
+                version: transaction::Version::TWO,
+                lock_time: absolute::LockTime::ZERO,
+                input: vec![],
+                output: vec![output.clone()],
+            };
+            let outpoint = OutPoint { txid: funding.compute_txid(), vout: 0 };
+            let found = Found { spends: vec![], outpoint, output };
+            let descriptor = recovery.descriptor(&found).expect("one of our keys");
+            let swept = consensus::serialize(&sweep(&keys, &descriptor));
+            bitcoinconsensus::verify(script.as_bytes(), 50_000, &swept, None, 0).expect("a valid spend");
+        }
+        let foreign = TxOut { value: Amount::from_sat(50_000), script_pubkey: stranger() };
+        let outpoint = OutPoint { txid: Txid::all_zeros(), vout: 0 };
+        assert!(recovery.descriptor(&Found { spends: vec![], outpoint, output: foreign }).is_none());
     }
 }
