@@ -28,6 +28,10 @@ const FLIGHTS: usize = 16;
 /// payment looks for routes.
 const MESSAGES: usize = 128;
 
+/// A step asks the backend no more often than this: after a long outage each time brings blocks, and what they
+/// change is not to pile up in one transaction.
+const ROUNDS: usize = 8;
+
 /// What the loop is made of, all but the backend and the engine.
 pub(crate) struct Doors {
     pub(crate) inbox: Receiver<Message>,
@@ -75,10 +79,10 @@ impl<B: Backend> Loop<B> {
     /// The start (design of a step, "Start"): buffered events, what survived, one commit that is
     /// waited for, and only then the network.
     pub(crate) fn start(&mut self) -> Result<(), Fatal> {
-        self.poll()?;
+        while !self.poll()? {}
         let recovered = self.backend.recovered().map_err(Fatal::Backend)?;
         self.handle(Input::Recovered(recovered));
-        self.poll()?;
+        while !self.poll()? {}
         self.submit();
         let mut requests = vec![];
         while !self.flights.queue.is_empty() {
@@ -155,22 +159,25 @@ impl<B: Backend> Loop<B> {
             self.timeout = None;
             self.handle(Input::Time);
         }
-        self.poll()?;
+        if !self.poll()? {
+            self.doors.waker.wake();
+        }
         self.submit();
         Ok(())
     }
 
-    /// Until the backend has nothing left to do.
-    fn poll(&mut self) -> Result<(), Fatal> {
-        loop {
+    /// Whether the backend has nothing left to do.
+    fn poll(&mut self) -> Result<bool, Fatal> {
+        for _ in 0..ROUNDS {
             let events = self.backend.poll();
             if events.is_empty() {
-                return Ok(());
+                return Ok(true);
             }
             for event in events {
                 self.handle_event(event)?;
             }
         }
+        Ok(false)
     }
 
     fn handle_event(&mut self, event: BackendEvent) -> Result<(), Fatal> {

@@ -56,6 +56,8 @@ pub struct State {
     /// Callers for an address, who wait for [`World::answer_addresses`].
     pub addresses: Vec<Reply<String>>,
     pub answer_addresses: bool,
+    /// There is always one more block.
+    pub catching_up: bool,
     pub panic: bool,
     pub paused: bool,
 }
@@ -158,6 +160,9 @@ impl Backend for Fake {
             for (number, reply) in std::mem::take(&mut state.addresses).into_iter().enumerate() {
                 reply(Ok(format!("address {number}")));
             }
+        }
+        if state.catching_up {
+            self.queue.push_back(BackendEvent::Block(BlockHeight::new(100)));
         }
         self.queue.extend(state.events.drain(..));
         let mut events: Vec<_> = self.queue.drain(..).collect();

@@ -107,3 +107,20 @@ async fn few_transactions_wait_for_the_writer() {
     assert_eq!(count("seal"), count("committed"));
     assert_eq!(store.ledger().check().expect("reads"), Vec::<String>::new());
 }
+
+/// After a long outage the chain has much to tell; who asks something meanwhile is answered, and what it
+/// changes is written bit by bit.
+#[tokio::test]
+async fn a_backend_that_catches_up_keeps_nobody_waiting() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let store = open(dir.path(), Failpoints::default());
+    let world = World::default();
+    let node = start(&store, &world).expect("starts");
+    world.state().catching_up = true;
+    world.wake();
+    let handle = node.handle();
+    let answered = tokio::time::timeout(PATIENCE, handle.admin(Admin::Balance)).await;
+    world.state().catching_up = false;
+    answered.expect("in time").expect("done");
+    node.stop().await.expect("stops");
+}
