@@ -11,9 +11,9 @@ use super::keys::OwnInput;
 use super::record::Label;
 use super::{State, Wallet};
 
-/// Above 10,000 sat/vbyte a fee rate is a slip of the finger. By weight, with what pays for whole
-/// virtual bytes.
-const MAX_FEE_RATE: FeeRate = FeeRate::from_sat_per_kwu(10_000 * 253);
+/// A fee rate above this is a slip of the finger, and bitcoind broadcasts nothing above 10,000 sat/vbyte
+/// (`maxfeerate`). By weight, with what pays for whole virtual bytes.
+const MAX_FEE_RATE: FeeRate = FeeRate::from_sat_per_kwu(9_800 * 253);
 
 /// How much is to be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,7 +88,7 @@ fn check_fee_rate(fee_rate: FeeRate) -> Result<(), Refusal> {
     if fee_rate <= MAX_FEE_RATE {
         return Ok(());
     }
-    Err(invalid("the fee rate is above 10,000 sat per vbyte: state a lower one"))
+    Err(invalid("the fee rate is above 9,800 sat per vbyte: state a lower one"))
 }
 
 fn check_dust(script: &Script, amount: Sat) -> Result<(), Refusal> {

@@ -106,7 +106,8 @@ fn what_makes_no_sense_is_refused() {
     assert_eq!(refusal(&stranger_address(), 0, rate).kind, RefusalKind::Invalid);
     assert_eq!(refusal(&stranger_address(), 1_000, FeeRate::MAX).kind, RefusalKind::Invalid);
     assert_eq!(refusal(&stranger_address(), Sat::MAX.to_sat(), rate).kind, RefusalKind::Conflict);
-    assert_eq!(refusal(&stranger_address(), 45_000, fee_rate(10_000)).kind, RefusalKind::Conflict);
+    assert_eq!(refusal(&stranger_address(), 45_000, fee_rate(9_800)).kind, RefusalKind::Conflict);
+    assert_eq!(refusal(&stranger_address(), 45_000, fee_rate(10_000)).kind, RefusalKind::Invalid);
 }
 
 #[test]
