@@ -110,6 +110,9 @@ impl Ldk {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bitcoin::hashes::Hash;
+    use bitcoin::{Amount, OutPoint, ScriptBuf, Sequence, TxIn, TxOut, Txid, Witness, absolute, transaction};
+    use proptest::prelude::*;
 
     fn close(height: u32) -> Close {
         let genesis = bitcoin::constants::genesis_block(bitcoin::Network::Regtest);
@@ -118,6 +121,72 @@ mod tests {
 
     fn stored(closes: &CooperativeCloses) -> Vec<(String, Vec<u8>)> {
         closes.0.iter().map(|(id, close)| (id.to_string(), close.encode())).collect()
+    }
+
+    fn any_bytes() -> impl Strategy<Value = Vec<u8>> {
+        prop::collection::vec(any::<u8>(), 0..40)
+    }
+
+    fn any_input() -> impl Strategy<Value = TxIn> {
+        let witness = prop::collection::vec(any_bytes(), 0..4).prop_map(|items| Witness::from_slice(&items));
+        (any::<([u8; 32], u32, u32)>(), any_bytes(), witness).prop_map(
+            |((txid, vout, sequence), script, witness)| TxIn {
+                previous_output: OutPoint::new(Txid::from_byte_array(txid), vout),
+                script_sig: ScriptBuf::from_bytes(script),
+                sequence: Sequence(sequence),
+                witness,
+            },
+        )
+    }
+
+    fn any_close() -> impl Strategy<Value = Close> {
+        let output = (any::<u64>(), any_bytes()).prop_map(|(sat, script)| TxOut {
+            value: Amount::from_sat(sat),
+            script_pubkey: ScriptBuf::from_bytes(script),
+        });
+        let inputs = prop::collection::vec(any_input(), 0..4);
+        let outputs = prop::collection::vec(output, 0..4);
+        (any::<(u32, i32, u32)>(), inputs, outputs).prop_map(
+            |((height, version, lock_time), input, output)| {
+                let version = transaction::Version(version);
+                let lock_time = absolute::LockTime::from_consensus(lock_time);
+                Close { height, tx: Transaction { version, lock_time, input, output } }
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn closes_round_trip_and_are_read_whole_or_not_at_all(
+            close in any_close(),
+            cut in any::<prop::sample::Index>(),
+            more: u8,
+        ) {
+            let mut bytes = close.encode();
+            prop_assert_eq!(Close::decode(&bytes), Some(close));
+            prop_assert_eq!(Close::decode(&bytes[..cut.index(bytes.len())]), None);
+            bytes.push(more);
+            prop_assert_eq!(Close::decode(&bytes), None);
+        }
+
+        #[test]
+        fn bytes_that_are_read_are_written_the_same(
+            close in any_close(),
+            at in any::<prop::sample::Index>(),
+            byte: u8,
+        ) {
+            let mut bytes = close.encode();
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+            if let Some(read) = Close::decode(&bytes) {
+                prop_assert_eq!(read.encode(), bytes);
+            }
+        }
+
+        #[test]
+        fn no_bytes_panic(bytes: Vec<u8>) {
+            let _ = Close::decode(&bytes);
+        }
     }
 
     #[test]

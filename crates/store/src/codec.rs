@@ -258,6 +258,26 @@ mod tests {
         }
 
         #[test]
+        fn channel_lists_round_trip_and_are_read_whole_or_not_at_all(
+            ids in prop::collection::vec(any::<[u8; 32]>(), 0..20),
+            rest in 1usize..32,
+        ) {
+            let channels: Vec<ChannelId> = ids.iter().map(|id| ChannelId::from_bytes(*id)).collect();
+            let bytes: Vec<u8> = ids.concat();
+            prop_assert_eq!(written(&Col(&channels[..])), Value::Blob(bytes.clone()));
+            prop_assert_eq!(read(&Value::Blob(bytes.clone())), Ok(Col(channels)));
+            let longer = Value::Blob([bytes, vec![0; rest]].concat());
+            prop_assert!(read::<Col<Vec<ChannelId>>>(&longer).is_err());
+        }
+
+        #[test]
+        fn account_names_are_refused_or_make_sense(name in "(channel/)?[0-9a-fA-F]{63,65}|[a-z_]{4,14}") {
+            if let Ok(account) = read::<Col<Account>>(&Value::Text(name)) {
+                prop_assert_eq!(read(&written(&account)), Ok(account));
+            }
+        }
+
+        #[test]
         fn amounts_and_times_round_trip(msat in 0..=Msat::MAX.to_msat(), millis in 0..i64::MAX as u64) {
             let amount = Col(Msat::new(msat).expect("in supply"));
             prop_assert_eq!(read(&written(&amount)), Ok(amount));
@@ -286,6 +306,8 @@ mod tests {
             for value in [Value::Blob(bytes), Value::Text(text), Value::Integer(number), Value::Null] {
                 let _ = read::<Col<Vec<NodeId>>>(&value);
                 let _ = read::<Col<NodeId>>(&value);
+                let _ = read::<Col<Vec<ChannelId>>>(&value);
+                let _ = read::<Col<ChannelId>>(&value);
                 let _ = read::<Col<Records>>(&value);
                 let _ = read::<Col<Account>>(&value);
                 let _ = read::<Col<State>>(&value);

@@ -168,6 +168,7 @@ impl FromStr for Cursor {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn pages_of_merged_lists() {
@@ -175,6 +176,21 @@ mod tests {
         assert_eq!(page, Page { rows: vec!['d', 'c'], next: Some(Cursor(3)) });
         let page = Page::newest(vec![(3, 'c'), (3, 'c'), (1, 'a')], 2);
         assert_eq!(page, Page { rows: vec!['c', 'a'], next: None });
+    }
+
+    proptest! {
+        #[test]
+        fn cursors_round_trip(seq in 1..=i64::MAX) {
+            prop_assert_eq!(Cursor(seq).to_string().parse::<Cursor>(), Ok(Cursor(seq)));
+        }
+
+        #[test]
+        fn no_text_panics_or_is_a_cursor_of_no_row(text in "[+-]?[0-9]{0,25}|.*") {
+            if let Ok(cursor) = text.parse::<Cursor>() {
+                prop_assert!(cursor.0 > 0);
+                prop_assert_eq!(cursor.to_string().parse::<Cursor>(), Ok(cursor));
+            }
+        }
     }
 
     #[test]
