@@ -133,4 +133,7 @@ async fn an_invoice_says_the_way_over_a_private_channel() {
     let sent = pay(&alice, &invoice, None).await;
     assert_paid(&sent, &carol, &invoice).await;
     assert_eq!(parts(&alice, sent.id)[0].route, [bob.id(), carol.id()]);
+    for node in [&alice, &bob, &carol] {
+        node.audited().await;
+    }
 }

@@ -212,4 +212,6 @@ async fn a_peers_channel_reserves_coins_only_once_it_is_funded() {
     })
     .await;
     assert_eq!(bob.balance().await.reserve, reserve, "its funding is not in the chain");
+    alice.audited().await;
+    bob.audited().await;
 }

@@ -54,7 +54,7 @@ async fn no_route_fee_limit_and_balance_are_told_apart() {
 
     assert!(alice.begin(TestNode::request(&alice, "50sat")).await.is_err(), "oneself is not paid");
     assert!(alice.begin(TestNode::request(&bob, "0sat")).await.is_err(), "nothing is not paid");
-    for node in [&alice, &bob, &carol] {
+    for node in [&alice, &bob, &carol, &dave, &erin] {
         node.audited().await;
     }
 }
@@ -98,6 +98,8 @@ async fn a_peer_opens_so_many_channels_and_no_more() {
     alice.open(&bob, 500_000, false).await.expect("the first is welcome");
     let refused = alice.open(&bob, 500_000, false).await.expect_err("the second is one too many");
     assert!(format!("{refused:?}").contains("accepts 1 channels of a peer"), "{refused:?}");
+    alice.audited().await;
+    bob.audited().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -117,4 +119,5 @@ async fn a_withdrawal_that_nobody_would_relay_keeps_its_coins() {
     assert_eq!(alice.balance().await, before);
     send(1_000).await.expect("at the mempool's minimum");
     net.mempool_holds(1).await;
+    alice.audited().await;
 }

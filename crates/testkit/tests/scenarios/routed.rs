@@ -65,4 +65,7 @@ async fn a_new_fee_holds_for_channels_that_are_there() {
         (sent.state == State::Settled && sent.fee.to_msat() == 17_000).then_some(())
     })
     .await;
+    for node in [&alice, &bob, &carol] {
+        node.audited().await;
+    }
 }

@@ -47,5 +47,6 @@ async fn the_seed_alone_finds_what_a_peer_pays_out_of_a_lost_channel() {
     })
     .await;
     assert!((298_000..300_000).contains(&home), "{home} sat, less the sweep's fee");
+    alice.audited().await;
     bob.audited().await;
 }

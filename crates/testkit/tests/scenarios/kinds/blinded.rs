@@ -53,4 +53,5 @@ async fn what_comes_into_a_blinded_path_is_answered_as_by_plain_ldk() {
         assert!(!matches!(answers[0], Outcome::Settled(_)), "{answers:?}");
     }
     assert!(carol.stored_keys("ldk.htlc").is_empty(), "nothing was translated");
+    carol.audited().await;
 }

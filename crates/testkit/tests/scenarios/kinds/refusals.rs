@@ -163,6 +163,7 @@ async fn too_soon_too_large_and_too_much() {
     let more = Set::worth(msat(2 * AMOUNT.to_msat() + 1), PaymentSecret::from_bytes([33; 32]), 30);
     more.assert_settled(&payer.shards(&more)).await;
     assert_eq!(received(&carol, Kind::Amp).await.amount.to_msat(), 3 * AMOUNT.to_msat());
+    carol.audited().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -19,4 +19,5 @@ async fn a_set_waits_over_a_restart_and_times_out_as_such() {
     // Three blocks before the deadline of LDK, which counts from the block that is next.
     net.mine_and_sync(u32::from(DELTA) - 39 - 2, &[&carol]).await;
     payer.assert_refused(&first, FailureCode::MPP_TIMEOUT).await;
+    carol.audited().await;
 }

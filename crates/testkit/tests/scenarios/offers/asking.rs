@@ -86,6 +86,7 @@ async fn what_is_too_little_is_refused_before_anybody_is_asked() {
     assert_eq!(offer.amount_to_pay(Some(sat(499)), None), Err(Refused::OfferAsksMore(sat(500))));
     assert_eq!((offer.amount, offer.description.as_str()), (Some(sat(500)), "soup"));
     assert_eq!(carol.asked(), 0);
+    alice.audited().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -101,6 +102,7 @@ async fn an_issuer_that_does_not_answer_is_told() {
     line.carol.keep_silent(false);
     let id = line.alice.begin(impatient).await.expect("the key is free");
     super::paid(&line.alice, id).await;
+    line.alice.audited().await;
 
     // Once nobody leads to her the question has no way.
     line.bob.disconnect(&line.alice.id()).await;
