@@ -4,7 +4,7 @@
 default:
     @just --list
 
-# all that a change must pass
+# all that a change must pass, but for `just deny`
 ci:
     .ci/run
 
@@ -32,7 +32,7 @@ scenarios-on-bitcoind:
     ci/peers/install
     SPONTE_CHAIN=bitcoind cargo test --workspace --test scenarios
 
-# three nodes on a private chain; just demo --serve
+# four nodes on a private chain; just demo --serve
 demo *args:
     cargo run --release -- demo {{ args }}
 
@@ -46,12 +46,12 @@ simulate seeds='10000':
 
 # benchmarks
 bench:
-    cargo bench -p sponte-testkit -p sponte-proto
+    cargo bench -p sponte-testkit -p sponte-proto -p sponte-ldk
 
 # documentation, in the browser
 doc:
     cargo doc --workspace --no-deps --open
 
-# advisories, licences, sources (cargo install cargo-deny)
+# advisories, licences, sources; needs the network (cargo install cargo-deny)
 deny:
     cargo deny check

@@ -150,7 +150,7 @@ pub fn template(network: Network) -> String {
     };
     format!(
         r#"# Settings of this node. A flag of `sponte run` or a variable SPONTE_* goes before a
-# line of this file; what stands behind a # is the default.
+# line of this file, but for [receive], which has neither; what stands behind a # is the default.
 
 # This folder belongs to one chain for ever.
 network = "{network}"
@@ -164,7 +164,8 @@ network = "{network}"
 [bitcoind]
 # Your own bitcoind (no pruning below the wallet's birthday, no wallet needed).
 # url = "http://127.0.0.1:{rpc}"
-# Either rpcuser and rpcpassword, or the cookie file that bitcoind writes by itself.
+# Either rpcuser and rpcpassword, or the cookie file that bitcoind writes by itself; both are refused.
+# If flags or variables say any of the three, none of them is taken from here.
 # user = ""
 # password = ""
 # cookie = "(bitcoind's own place for it)"

@@ -1,4 +1,4 @@
-//! The demo's steps with 20 `kill -9` at seeded moments.
+//! Seven keysend steps of the demo with 20 `kill -9` at seeded moments.
 
 use crate::checks;
 use crate::payers::Asked;
@@ -14,7 +14,8 @@ const CHANNEL: Sat = Sat::new(1_000_000).expect("below the supply");
 const KILLS: usize = 20;
 /// Name, from, to, amount, and whether it can go through.
 type Step = (&'static str, usize, usize, u64, bool);
-/// What the demo does.
+/// The demo's keysend steps but for the held one and the one that goes another way after a failure.
+/// Most amounts are others, and the last step goes the other way round.
 const STEPS: [Step; 7] = [
     ("direct", ALICE, BOB, 10_000, true),
     ("routed", ALICE, CAROL, 5_000, true),
