@@ -113,9 +113,16 @@ impl DataDir {
         match DataDir::locate(None, network) {
             Ok(default) if default == *self && network == Network::default() => String::new(),
             Ok(default) if default == *self => format!(" --network {network}"),
-            _ => format!(" --dir {}", self.0.display()),
+            _ => format!(" --dir {}", quoted(&self.0)),
         }
     }
+}
+
+/// A path as a shell takes it.
+pub fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:\\".contains(c);
+    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
 /// Writes a file of mode 0600 that must not be there yet; it appears whole or not at all.
@@ -178,6 +185,13 @@ pub fn read(path: &Path) -> Result<Option<String>, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn paths_survive_a_shell() {
+        assert_eq!(quoted(Path::new("/tmp/a-b.c")), "/tmp/a-b.c");
+        assert_eq!(quoted(Path::new("/tmp/a b")), "'/tmp/a b'");
+        assert_eq!(quoted(Path::new("/tmp/it's")), r"'/tmp/it'\''s'");
+    }
 
     #[test]
     fn a_file_is_written_once() {

@@ -3,9 +3,8 @@
 use super::chain::{Access, NOBODY};
 use super::until::failed;
 use super::world::World;
-use crate::data_dir;
+use crate::data_dir::{self, quoted};
 use crate::failure::Failure;
-use std::path::Path;
 use std::time::Duration;
 
 /// How often is looked whether everybody still runs.
@@ -52,24 +51,5 @@ pub async fn watch(world: &mut World) -> Failure {
             return failure;
         }
         tokio::time::sleep(GLANCE).await;
-    }
-}
-
-/// A path as a shell takes it.
-fn quoted(path: &Path) -> String {
-    let text = path.display().to_string();
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:\\".contains(c);
-    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn paths_survive_a_shell() {
-        assert_eq!(quoted(Path::new("/tmp/a-b.c")), "/tmp/a-b.c");
-        assert_eq!(quoted(Path::new("/tmp/a b")), "'/tmp/a b'");
-        assert_eq!(quoted(Path::new("/tmp/it's")), r"'/tmp/it'\''s'");
     }
 }
