@@ -37,7 +37,9 @@ pub enum ClientError {
         source: reqwest::Error,
     },
     /// The connection broke before the answer: what was asked may be done.
-    #[error("the node at {address} did not finish its answer; what was asked for may be done")]
+    #[error(
+        "the node at {address} did not finish its answer; what was asked for may be done: look before you repeat it"
+    )]
     Broken {
         /// Where.
         address: String,
@@ -62,7 +64,7 @@ impl ClientError {
     pub fn code(&self) -> Code {
         match self {
             ClientError::NoNode { .. } => Code::NoNode,
-            ClientError::Broken { .. } => Code::Busy,
+            ClientError::Broken { .. } => Code::Unanswered,
             ClientError::Stranger { .. } => Code::NoNode,
             ClientError::Refused(error) => error.code,
         }

@@ -83,6 +83,8 @@ codes! {
     Unavailable = "unavailable", 503, 7;
     /// The node is starting, stopping or has too much to do.
     Busy = "busy", 503, 8;
+    /// No answer came: what was asked for may be done, so look before you repeat it.
+    Unanswered = "unanswered", none, 9;
     /// No node runs on this directory.
     NoNode = "no_node", none, 10;
     /// A setting is missing, wrong or contradicts another.
