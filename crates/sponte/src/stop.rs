@@ -2,7 +2,11 @@
 
 use clap::Args;
 use std::io::Read;
+use std::time::Duration;
 use tokio::sync::watch;
+
+/// How long a command whose parent is gone may take to stop in good order.
+const ORPHANED: Duration = Duration::from_secs(15);
 
 /// What else than a signal ends a command.
 #[derive(Args, Clone, Copy, Debug)]
@@ -26,6 +30,9 @@ impl Stop {
             std::thread::spawn(move || {
                 let mut scrap = [0; 1024];
                 while matches!(std::io::stdin().read(&mut scrap), Ok(1..)) {}
+                tell_stdin.send_modify(|times| *times += 1);
+                // Nobody is left to be impatient.
+                std::thread::sleep(ORPHANED);
                 tell_stdin.send_modify(|times| *times += 1);
             });
         }
