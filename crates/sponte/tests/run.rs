@@ -185,6 +185,12 @@ fn settings_that_cannot_be() {
     let (code, line) = refused(mainnet.path(), url, &[]);
     assert_eq!(code, Some(11), "{line}");
     assert!(line.contains("allow_mainnet = true"), "{line}");
+    let allowed = mainnet.path().join("node/sponte.toml");
+    let settings = fs::read_to_string(&allowed).expect("there");
+    fs::write(&allowed, format!("allow_mainnet = true\n{settings}")).expect("ours");
+    let (code, line) = refused(mainnet.path(), url, &["--failpoints", "fail=2"]);
+    assert_eq!(code, Some(11), "{line}");
+    assert!(line.contains("for crash tests"), "{line}");
 }
 
 #[test]

@@ -5,6 +5,7 @@ use crate::context::Context;
 use crate::data_dir;
 use crate::failure::{CommandResult, Done, Failure};
 use crate::logging;
+use crate::network::Network;
 use crate::node_start::{self, Extras, Started};
 use crate::output::pairs;
 use crate::stop::{Stop, StopArgs};
@@ -56,6 +57,10 @@ pub async fn execute(context: Context, args: RunArgs) -> CommandResult {
     context.require_node()?;
     let stop = Stop::listen(args.stop);
     let config = Config::resolve(context.network, args.flags, context.settings.clone())?;
+    if context.network == Network::Mainnet && args.failpoints != Failpoints::default() {
+        let message = "SPONTE_FAILPOINTS is for crash tests, not for real money: unset it";
+        return Err(Failure::new(Code::BadConfig, message));
+    }
     logging::start(&config.log)?;
     let extras = Extras { poll_interval: args.poll_interval, failpoints: args.failpoints };
     let token = token(&context)?;
