@@ -39,7 +39,7 @@ impl Ldk {
         let tip_s = self.status.snapshot().tip.map_or(0, |tip| u64::from(tip.time_s));
         let keys = self.node.keys.get_expanded_key();
         let lock = lock(&keys, &*self.node.keys, request, tip_s).ok_or_else(|| {
-            Refusal::new(RefusalKind::Invalid, "the amount is more than an invoice can ask for")
+            Refusal::new(RefusalKind::Invalid, "the amount is more than an invoice can ask for: ask for less")
         })?;
         let hash = PaymentHash::from_bytes(lock.hash.0);
         let bolt11 = self.sign_invoice(request, lock, Bolt11InvoiceFeatures::set_basic_mpp_optional)?;

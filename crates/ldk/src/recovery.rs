@@ -168,7 +168,7 @@ mod tests {
         let scripts = keys.possible_v2_counterparty_closed_balance_spks(&Secp256k1::new());
         assert_eq!(scripts.len(), 2_000);
         let ends = scripts[..2].iter().chain(&scripts[1_998..]);
-        for script in ends.cloned() {
+        for script in ends {
             let output = TxOut { value: Amount::from_sat(50_000), script_pubkey: script.clone() };
             let funding = bitcoin::Transaction {
                 version: transaction::Version::TWO,

@@ -253,7 +253,12 @@ fn closes(chain: &Chain, alice: &Node) {
     let channels = alice.ask(&["channel"]);
     let id = channels["channels"][0]["id"].as_str().expect("text").to_owned();
     alice.run(&["channel", "close", &id]).well();
-    // What is waited for is told as long as something is.
+    until("the closing transaction to be told, and what is waited for", || {
+        let channel = alice.ask(&["channel"])["channels"][0].clone();
+        let told = channel["closing_txids"].as_array().is_some_and(|txids| !txids.is_empty());
+        (told && channel["waiting_for"].is_string()).then_some(())
+    });
+    // It is told as long as something is.
     until("the channel's end", || {
         chain.mine(1);
         let channels = alice.ask(&["channel"]);

@@ -89,7 +89,7 @@ pub enum StoreError {
     #[error("the database failed ({0}): check the disk, then start sponte again")]
     Failed(#[source] Arc<dyn std::error::Error + Send + Sync>),
     /// An earlier commit failed, so nothing is written any more.
-    #[error("nothing is written after a failed commit ({0})")]
+    #[error("nothing is written after a failed commit ({0}): start sponte again")]
     Stopped(String),
     /// The store was closed before this could be written.
     #[error("the store is closed: start sponte again")]

@@ -190,7 +190,7 @@ async fn a_key_means_one_payment_across_a_restart_while_it_is_held() {
     // What is begun now is sent after whatever the key has begun.
     assert_eq!(alice.pay(&bob, "50sat").await.state, State::Settled);
     assert_eq!(state_of(&alice, first), State::Pending);
-    assert_eq!(payments(&bob, Direction::In, Some(State::Held)), [held.clone()]);
+    assert_eq!(payments(&bob, Direction::In, Some(State::Held)), std::slice::from_ref(&held));
 
     bob.handle().decide(held.id, Decision::Settle).await.expect("it is held");
     let sent = alice.ended(first).await;

@@ -31,9 +31,9 @@ use world::{Inhabitants, World};
 ///
 /// Starts a private Bitcoin chain and alice, bob, carol and dave, four nodes of this same program
 /// with folders of their own, opens channels from alice to carol over bob and over dave, and pays
-/// across them with every kind, as a user would. Needs nothing and touches nothing: no bitcoind, no folder or setting of yours; at the
-/// end, and on Ctrl-C, everything is stopped and removed. The exit code is 0 only if every step
-/// went as it should, those that must fail too.
+/// across them with every kind, as a user would. Needs nothing and touches nothing: no bitcoind, no
+/// folder or setting of yours; at the end, and on Ctrl-C, everything is stopped and removed. The
+/// exit code is 0 only if every step went as it should, those that must fail too.
 #[derive(Args, Debug)]
 pub struct DemoArgs {
     /// Leave it running after the payments, and say how to talk to it
