@@ -2,7 +2,7 @@
 
 use sponte_engine::backend::{Admin, ChannelState, OpenChannel};
 use sponte_engine::commit::{Account, State};
-use sponte_proto::Sat;
+use sponte_proto::{ChannelId, Sat};
 use sponte_testkit::{Net, TestNode, until};
 
 /// Alice and Bob with a channel, both with money in it.
@@ -54,7 +54,41 @@ async fn pays_on(from: &TestNode, to: &TestNode) {
     while from.pay(to, "100sat").await.state == State::Settled {}
 }
 
-/// LDK begins no closing while an HTLC is on its way or the channel is being written.
+/// Waits until both have closed it together, and nothing is left.
+async fn closed_together(net: &Net, alice: &TestNode, bob: &TestNode, channel: ChannelId) {
+    net.mempool_holds(1).await;
+    until("both to have closed it together", async || {
+        let both = [alice.channel(channel).await?, bob.channel(channel).await?];
+        let together = |why: &String| why.contains("closed cooperatively");
+        both.iter().all(|channel| channel.waiting_for.as_ref().is_some_and(together)).then_some(())
+    })
+    .await;
+    until("everything to come home", async || {
+        net.mine_and_sync(1, &[alice, bob]).await;
+        (alice.channels().await.is_empty() && bob.channels().await.is_empty()).then_some(())
+    })
+    .await;
+    alice.audited().await;
+    bob.audited().await;
+}
+
+/// LDK begins no closing while an HTLC is on its way to the peer.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_channel_closes_together_right_after_a_payment_was_begun() {
+    let net = Net::start().await;
+    let (alice, bob) = pair(&net).await;
+    let channel = alice.channels().await[0].id;
+    let id = alice.begin(TestNode::request(&bob, "1000sat")).await.expect("a sound request");
+    alice.close(channel, false).await.expect("it closes");
+    // It is paid, or refused by bob, if he hears of the closing before he claims it.
+    let sent = alice.ended(id).await;
+    if sent.state == State::Settled {
+        assert_eq!(bob.received(&sent).await.state, State::Settled);
+    }
+    closed_together(&net, &alice, &bob, channel).await;
+}
+
+/// No HTLC of the other one leaves after its `shutdown`, which would be a reason to close by force.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_busy_channel_closes_together() {
     let net = Net::start().await;
@@ -82,20 +116,7 @@ async fn a_busy_channel_closes_together() {
     let again = alice.close(channel, false).await.expect_err("once is enough");
     let said = ["closing already", "no open channel"];
     assert!(said.iter().any(|said| again.to_string().contains(said)), "{again}");
-    net.mempool_holds(1).await;
-    until("both to have closed it together", async || {
-        let both = [alice.channel(channel).await?, bob.channel(channel).await?];
-        let together = |why: &String| why.contains("closed cooperatively");
-        both.iter().all(|channel| channel.waiting_for.as_ref().is_some_and(together)).then_some(())
-    })
-    .await;
-    until("everything to come home", async || {
-        net.mine_and_sync(1, &[&alice, &bob]).await;
-        (alice.channels().await.is_empty() && bob.channels().await.is_empty()).then_some(())
-    })
-    .await;
-    alice.audited().await;
-    bob.audited().await;
+    closed_together(&net, &alice, &bob, channel).await;
 }
 
 /// Nor does it become a forced one.
