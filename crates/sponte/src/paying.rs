@@ -130,7 +130,7 @@ fn interrupted() -> Failure {
 
 fn with_key(failure: Failure, order: &Order) -> Failure {
     match (failure.code, order.key()) {
-        (Code::NoNode | Code::Busy | Code::StillInFlight, Some(key)) => Failure::new(
+        (Code::NoNode | Code::Busy | Code::Unanswered | Code::StillInFlight, Some(key)) => Failure::new(
             failure.code,
             format!("{}; repeat the command with --id {key}, which is paid at most once", failure.message),
         ),

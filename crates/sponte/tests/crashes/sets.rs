@@ -177,7 +177,7 @@ impl World {
         for held in page.held {
             // Whoever asks a node that dies, or has decided already, is told so.
             let answer = client.decide(held.payment.id, self.fate == Fate::HeldAndSettled).await;
-            let expected = [Code::Conflict, Code::NoNode, Code::Busy];
+            let expected = [Code::Conflict, Code::NoNode, Code::Busy, Code::Unanswered];
             if let Err(why) = answer
                 && !expected.contains(&why.code())
             {
