@@ -54,10 +54,14 @@ impl Ldk {
 
     /// `None`: not yet.
     fn begin_close(&self, close: &Close) -> Option<Result<(), Refusal>> {
-        let Some(details) = self.details(close.channel).filter(|details| !is_closing(details)) else {
+        let Some(details) = self.details(close.channel) else {
+            let message = "it has closed meanwhile: see `sponte channel list`";
+            return Some(Err(Refusal::new(RefusalKind::Conflict, message)));
+        };
+        if is_closing(&details) {
             // The peer was faster.
             return Some(Ok(()));
-        };
+        }
         match self.node.manager.close_channel(&close.channel, &details.counterparty.node_id) {
             Ok(()) => Some(Ok(())),
             Err(APIError::ChannelUnavailable { .. } | APIError::APIMisuseError { .. }) => {

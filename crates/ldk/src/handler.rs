@@ -73,6 +73,11 @@ impl<C: ChannelMessageHandler> Handler<C> {
         self.gate().shutdowns.release(channel);
     }
 
+    /// The channel is ours, and needs no `funding_signed` of ours.
+    pub(crate) fn funded_by_us(&self, channel: ChannelId) {
+        self.gate().durable.remove(&channel);
+    }
+
     /// The channel has closed: no message of it waits any more.
     pub(crate) fn forget(&self, channel: ChannelId) {
         let mut gate = self.gate();

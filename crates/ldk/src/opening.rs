@@ -249,7 +249,7 @@ impl Ldk {
                 let value = sat(channel.channel_value_satoshis);
                 let ours = balance(channel).unwrap_or(Msat::ZERO);
                 if channel.is_outbound {
-                    self.node.handler.forget(id);
+                    self.node.handler.funded_by_us(id);
                 }
                 self.book_pending(id, peer, value, ours, channel.is_outbound);
             }

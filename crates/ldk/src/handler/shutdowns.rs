@@ -29,7 +29,12 @@ impl Shutdowns {
             _ => return Some(event),
         };
         match self.0.iter_mut().find(|held| held.channel == channel) {
-            Some(held) => held.messages.push(event),
+            // LDK negotiates only when no HTLC is left. The last `closing_signed` comes as it lets go of the
+            // channel, so it does not wait for a look at that.
+            Some(held) => {
+                held.released |= !begins;
+                held.messages.push(event);
+            }
             None if begins => self.0.push(Held { peer, channel, messages: vec![event], released: false }),
             None => return Some(event),
         }
