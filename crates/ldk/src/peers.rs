@@ -8,6 +8,8 @@ use bitcoin::secp256k1::PublicKey;
 use sponte_engine::backend::{Peer, Refusal, RefusalKind, Reply};
 use sponte_proto::NodeId;
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 use tokio::task::{self, AbortHandle};
@@ -46,9 +48,10 @@ struct Known {
     /// Where it was reached before: what is stored. A peer that never was is forgotten with the
     /// first failure.
     reached: Option<String>,
-    /// The connection that we make or have made, and where to.
+    /// The connection that we make or have made.
     dial: Option<Dial>,
-    dialed: String,
+    /// Where to, and whether that has been reached.
+    dialed: Dialed,
     delay: Duration,
     next_try: Instant,
     /// In a row.
@@ -80,10 +83,17 @@ impl Drop for Dial {
     }
 }
 
+/// An address, and whether a connection to it was made.
+#[derive(Default)]
+struct Dialed {
+    address: String,
+    reached: Arc<AtomicBool>,
+}
+
 impl Known {
     fn new(address: String, reached: Option<String>) -> Known {
         let (delay, next_try) = (FIRST_DELAY, Instant::now());
-        let dialed = String::new();
+        let dialed = Dialed::default();
         Known {
             address,
             reached,
@@ -118,7 +128,9 @@ impl Known {
     /// peer that was never reached any address is better than none.
     fn proven(&self, inbound: bool) -> Option<&String> {
         let address = match &self.reached {
-            _ if self.dial.is_some() && !inbound => &self.dialed,
+            _ if self.dial.is_some() && !inbound && self.dialed.reached.load(Ordering::Acquire) => {
+                &self.dialed.address
+            }
             None => &self.address,
             Some(_) => return None,
         };
@@ -274,9 +286,14 @@ impl Ldk {
 
     fn begin_connection(&mut self, id: PublicKey, address: String) {
         let (peers, report, wake) = (self.node.peers.clone(), self.peers.report.clone(), self.waker.clone());
-        let dialed = address.clone();
+        let dialed = Dialed { address: address.clone(), reached: Arc::default() };
+        let reached = dialed.reached.clone();
         let dial = self.runtime.spawn(async move {
-            let result = connect_once(peers, id, &address, || wake()).await;
+            let note = || {
+                reached.store(true, Ordering::Release);
+                wake();
+            };
+            let result = connect_once(peers, id, &address, note).await;
             let _ = report.send((id, task::id(), result));
             wake();
         });
@@ -319,7 +336,7 @@ impl Ldk {
 
 /// Connects, and reports when the connection is lost. `Ok` means that it was there.
 pub(crate) async fn connect_once(
-    peers: std::sync::Arc<crate::types::PeerManager>,
+    peers: Arc<crate::types::PeerManager>,
     id: PublicKey,
     address: &str,
     wake: impl Fn(),
@@ -405,10 +422,14 @@ mod tests {
         assert_eq!(proven(&known, true), None, "the peer dialled us");
         assert_eq!(proven(&known, false), None, "somebody else dialled, elsewhere");
         let dial = tokio::spawn(std::future::pending::<()>());
-        (known.dial, known.dialed) = (Some(Dial(dial.abort_handle())), "old:9735".into());
+        let dialed = |address: &str| Dialed { address: address.into(), reached: Arc::new(true.into()) };
+        (known.dial, known.dialed) = (Some(Dial(dial.abort_handle())), dialed("old:9735"));
         assert_eq!(proven(&known, false), None, "nothing new");
-        known.dialed = "new:9735".into();
-        assert_eq!(proven(&known, true), None, "the dial may be on its way");
+        known.dialed = dialed("new:9735");
+        assert_eq!(proven(&known, true), None, "the peer dialled us");
+        known.dialed.reached.store(false, Ordering::Release);
+        assert_eq!(proven(&known, false), None, "somebody else dialled, and this dial is on its way");
+        known.dialed.reached.store(true, Ordering::Release);
         assert_eq!(proven(&known, false), Some("new:9735".into()));
         known.reached = None;
         assert_eq!(proven(&known, true), Some("new:9735".into()), "better than none");
