@@ -1,6 +1,7 @@
 //! When a command that runs until it is told to stop is told so.
 
 use clap::Args;
+use sponte_api::Code;
 use std::io::Read;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -31,9 +32,9 @@ impl Stop {
                 let mut scrap = [0; 1024];
                 while matches!(std::io::stdin().read(&mut scrap), Ok(1..)) {}
                 tell_stdin.send_modify(|times| *times += 1);
-                // Nobody is left to be impatient.
+                // Nobody is left to be impatient. What was shown is on the disk.
                 std::thread::sleep(ORPHANED);
-                tell_stdin.send_modify(|times| *times += 1);
+                std::process::exit(Code::Internal.exit_code().into());
             });
         }
         tokio::spawn(async move {
