@@ -50,6 +50,22 @@ impl Gossip {
         self.inner.validation_completion_future()
     }
 
+    /// Tells our own updates of channels again. A peer of plain LDK drops ours if it comes before the channel is
+    /// in its graph, and it comes right behind the signatures from which the peer makes the announcement.
+    pub(crate) fn tell_again(&self, us: &NodeId, channels: impl Iterator<Item = u64>) {
+        let graph = self.inner.network_graph().read_only();
+        let ours = channels.filter_map(|scid| {
+            let channel = graph.channel(scid)?;
+            let update = if channel.node_one == *us { &channel.one_to_two } else { &channel.two_to_one };
+            let msg = update.as_ref()?.last_update_message.clone()?;
+            let (node_id_1, node_id_2) = (channel.node_one, channel.node_two);
+            Some(MessageSendEvent::BroadcastChannelUpdate { msg, node_id_1, node_id_2 })
+        });
+        let ours: Vec<MessageSendEvent> = ours.collect();
+        drop(graph);
+        self.after().extend(ours);
+    }
+
     fn reading(&self) -> RwLockReadGuard<'_, bool> {
         self.announcing.read().expect("no panic while it is held")
     }
@@ -352,6 +368,25 @@ mod tests {
         let channel = known.channel(1).expect("it was announced");
         assert!(channel.one_to_two.is_some() && channel.two_to_one.is_none(), "{channel}");
         assert!(gossip.early().is_empty());
+    }
+
+    #[test]
+    fn of_channels_that_are_known_our_updates_are_told_again() {
+        let (gossip, _, lookups) = gossip();
+        let _ = gossip.handle_channel_announcement(None, &announcement(1));
+        lookups.answer_all();
+        gossip.get_and_clear_pending_msg_events();
+        for direction in [0, 1] {
+            gossip.handle_channel_update(None, &update(1, direction)).expect("its channel is known");
+        }
+        for (us, direction) in [(1, 0), (2, 1)] {
+            gossip.tell_again(&NodeId::from_pubkey(&public(us)), [1, 7].into_iter());
+            let events = gossip.get_and_clear_pending_msg_events();
+            let [MessageSendEvent::BroadcastChannelUpdate { msg, .. }] = &events[..] else {
+                panic!("{events:?}");
+            };
+            assert_eq!((msg.contents.short_channel_id, msg.contents.channel_flags), (1, direction));
+        }
     }
 
     #[test]

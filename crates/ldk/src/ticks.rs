@@ -4,6 +4,7 @@ use crate::Ldk;
 use crate::convert::channel_id;
 use crate::persist::{Persister, STATE};
 use bitcoin::hashes::{Hash, sha256};
+use lightning::routing::gossip::NodeId;
 use lightning::routing::scoring::ScoreUpdate;
 use lightning::util::ser::Writeable;
 use std::collections::HashSet;
@@ -13,6 +14,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 pub(crate) const GRAPH: &str = "graph";
 /// The scorer.
 pub(crate) const SCORER: &str = "scorer";
+
+/// Up to so many confirmations peers may not have heard of a channel whose announcement took six.
+const YOUNG: u32 = 12;
 
 /// When each kind of work was last done.
 pub(crate) struct Ticks {
@@ -155,7 +159,10 @@ impl Ldk {
         if std::mem::take(&mut self.announce_due) {
             self.ticks.announce_again();
             self.announce();
-        } else if self.ticks.announcement.due() | self.ticks.again_due() {
+        } else if self.ticks.again_due() {
+            self.announce();
+            self.tell_young_channels();
+        } else if self.ticks.announcement.due() {
             self.announce();
         }
         if self.ticks.stale.due() {
@@ -166,6 +173,15 @@ impl Ldk {
         if self.ticks.gossip.due <= Instant::now() {
             self.write_gossip();
         }
+    }
+
+    fn tell_young_channels(&self) {
+        let young = |confirmations: u32| confirmations <= YOUNG;
+        let channels = self.node.manager.list_channels().into_iter();
+        let channels =
+            channels.filter(|channel| channel.is_announced && channel.confirmations.is_some_and(young));
+        let us = NodeId::from_pubkey(&self.node.id);
+        self.node.gossip.tell_again(&us, channels.filter_map(|channel| channel.short_channel_id));
     }
 
     /// Lets go of the monitors of closed channels that have nothing left to watch for; once an
