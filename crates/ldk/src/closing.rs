@@ -1,120 +1,20 @@
 //! Channels that end: what is waited for, what comes home, when nothing is left.
 
+mod book;
+
+pub(crate) use book::ClosingBook;
+
 use crate::Ldk;
 use crate::convert::{channel_id, ldk_channel_id, node_id, sat, txid};
-use crate::persist::Persister;
 use bitcoin::{OutPoint, Transaction};
+use book::Closing;
 use lightning::chain::channelmonitor::{ANTI_REORG_DELAY, Balance};
 use lightning::events::{ClosureReason, Event, FundingInfo};
 use lightning::ln::types::ChannelId as LdkChannelId;
 use lightning::sign::SpendableOutputDescriptor;
 use lightning::util::sweep::{OutputSpendStatus, TrackedSpendableOutput};
-use serde_json::{Value, json};
 use sponte_engine::backend::{BackendEvent, Channel, ChannelState, Refusal, RefusalKind};
-use sponte_proto::{ChannelId, Msat, NodeId, Sat, Txid};
-use std::collections::BTreeMap;
-
-/// Closed channels whose money is not all home, by channel id.
-const CLOSING: &str = "ldk.closing";
-
-/// A closed channel until nothing of it is outstanding.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Closing {
-    peer: Option<NodeId>,
-    value: Sat,
-    funding: Option<(Txid, u32)>,
-    reason: String,
-    /// Our best block when it closed.
-    height: u32,
-    /// Transactions that spend its funding, and those that sweep its outputs.
-    txids: Vec<Txid>,
-}
-
-/// All of them.
-#[derive(Default)]
-pub(crate) struct ClosingBook(BTreeMap<ChannelId, Closing>);
-
-impl ClosingBook {
-    /// The namespace of the stored entries.
-    pub(crate) const NAMESPACE: &str = CLOSING;
-
-    /// From what was stored; `tip` is the height for what was stored without one.
-    ///
-    /// # Errors
-    /// The key of an entry that makes no sense: without it a channel would never resolve.
-    pub(crate) fn load(entries: &[(String, Vec<u8>)], tip: u32) -> Result<ClosingBook, String> {
-        let read = |(id, bytes): &(String, Vec<u8>)| Some((id.parse().ok()?, Closing::decode(bytes, tip)?));
-        let closings = entries.iter().map(|entry| read(entry).ok_or_else(|| entry.0.clone()));
-        closings.collect::<Result<_, _>>().map(ClosingBook)
-    }
-
-    pub(crate) fn knows(&self, id: ChannelId) -> bool {
-        self.0.contains_key(&id)
-    }
-
-    /// All of them.
-    pub(crate) fn ids(&self) -> impl Iterator<Item = ChannelId> + '_ {
-        self.0.keys().copied()
-    }
-
-    /// Channels that closed at this height or below, with their funding outputs.
-    pub(crate) fn older_than(&self, height: u32) -> Vec<(ChannelId, OutPoint)> {
-        let old = self.0.iter().filter(|(_, closing)| closing.height <= height);
-        old.filter_map(|(id, closing)| Some((*id, outpoint(closing.funding?)))).collect()
-    }
-
-    fn put(&mut self, id: ChannelId, closing: Closing, persister: &Persister) {
-        persister.put(CLOSING, &id.to_string(), closing.encode());
-        self.0.insert(id, closing);
-    }
-
-    fn remove(&mut self, id: ChannelId, persister: &Persister) {
-        persister.delete(CLOSING, &id.to_string());
-        self.0.remove(&id);
-    }
-}
-
-impl Closing {
-    fn encode(&self) -> Vec<u8> {
-        let txids: Vec<String> = self.txids.iter().map(Txid::to_string).collect();
-        json!({
-            "peer": self.peer.map(|peer| peer.to_string()),
-            "value_sat": self.value.to_sat(),
-            "funding": self.funding.map(|(txid, vout)| json!([txid.to_string(), vout])),
-            "reason": self.reason,
-            "height": self.height,
-            "txids": txids,
-        })
-        .to_string()
-        .into_bytes()
-    }
-
-    fn decode(bytes: &[u8], tip: u32) -> Option<Closing> {
-        let value: Value = serde_json::from_slice(bytes).ok()?;
-        let number = |value: &Value| u32::try_from(value.as_u64()?).ok();
-        let funding = match &value["funding"] {
-            Value::Null => None,
-            pair => Some((pair[0].as_str()?.parse().ok()?, number(&pair[1])?)),
-        };
-        let peer = match &value["peer"] {
-            Value::Null => None,
-            peer => Some(peer.as_str()?.parse().ok()?),
-        };
-        let height = match &value["height"] {
-            Value::Null => tip,
-            height => number(height)?,
-        };
-        let txids = value["txids"].as_array()?.iter().map(|txid| txid.as_str()?.parse().ok());
-        Some(Closing {
-            peer,
-            value: Sat::new(value["value_sat"].as_u64()?)?,
-            funding,
-            reason: value["reason"].as_str()?.to_owned(),
-            height,
-            txids: txids.collect::<Option<_>>()?,
-        })
-    }
-}
+use sponte_proto::{ChannelId, Msat, Sat, Txid};
 
 impl Ldk {
     /// Takes an event about an ending; gives back any other.
@@ -401,117 +301,5 @@ fn plain(reason: &ClosureReason) -> String {
         | ClosureReason::LocallyInitiatedCooperativeClosure => "closed cooperatively".into(),
         ClosureReason::CommitmentTxConfirmed => "the peer's commitment transaction confirmed".into(),
         other => other.to_string(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn any_closing() -> impl Strategy<Value = Closing> {
-        let txid = || any::<[u8; 32]>().prop_map(Txid::from_bytes);
-        let peer = (2u8..=3, any::<[u8; 32]>()).prop_map(|(sign, x)| {
-            let mut bytes = [sign; 33];
-            bytes[1..].copy_from_slice(&x);
-            NodeId::from_bytes(bytes).expect("02 or 03")
-        });
-        let value = (0..=Sat::MAX.to_sat()).prop_map(|sat| Sat::new(sat).expect("in supply"));
-        let funding = prop::option::of((txid(), any::<u32>()));
-        let reason = prop::collection::vec(any::<char>(), 0..20);
-        let reason = reason.prop_map(|chars| chars.into_iter().collect::<String>());
-        let txids = prop::collection::vec(txid(), 0..4);
-        (prop::option::of(peer), value, funding, reason, any::<u32>(), txids).prop_map(
-            |(peer, value, funding, reason, height, txids)| Closing {
-                peer,
-                value,
-                funding,
-                reason,
-                height,
-                txids,
-            },
-        )
-    }
-
-    fn any_json() -> impl Strategy<Value = Value> {
-        let leaf = prop_oneof![
-            Just(Value::Null),
-            any::<bool>().prop_map(Value::from),
-            any::<u32>().prop_map(Value::from),
-            any::<u64>().prop_map(Value::from),
-            any::<f64>().prop_map(Value::from),
-            "0[23][0-9a-f]{62}([0-9a-f]{2})?|.*".prop_map(Value::from),
-        ];
-        leaf.prop_recursive(2, 8, 3, |inner| prop::collection::vec(inner, 0..3).prop_map(Value::Array))
-    }
-
-    proptest! {
-        #[test]
-        fn closings_round_trip_and_are_read_whole_or_not_at_all(
-            closing in any_closing(),
-            cut in any::<prop::sample::Index>(),
-            tip: u32,
-        ) {
-            let bytes = closing.encode();
-            prop_assert_eq!(Closing::decode(&bytes, tip), Some(closing));
-            prop_assert_eq!(Closing::decode(&bytes[..cut.index(bytes.len())], tip), None);
-        }
-
-        #[test]
-        fn a_strange_field_is_refused_or_makes_sense(
-            closing in any_closing(),
-            field in prop::sample::select(vec!["peer", "value_sat", "funding", "reason", "height", "txids"]),
-            strange in any_json(),
-            tip: u32,
-        ) {
-            let mut value: Value = serde_json::from_slice(&closing.encode()).unwrap();
-            value[field] = strange;
-            if let Some(read) = Closing::decode(value.to_string().as_bytes(), tip) {
-                // A height that was missing is there from now on, whatever the tip.
-                prop_assert_eq!(Closing::decode(&read.encode(), !tip), Some(read));
-            }
-        }
-
-        #[test]
-        fn no_bytes_panic(bytes: Vec<u8>, json in any_json(), tip: u32) {
-            let _ = Closing::decode(&bytes, tip);
-            let _ = Closing::decode(json.to_string().as_bytes(), tip);
-        }
-    }
-
-    #[test]
-    fn a_closing_survives_its_encoding() {
-        let closing = Closing {
-            peer: format!("02{}", "ab".repeat(32)).parse().ok(),
-            value: Sat::new(5).expect("small"),
-            funding: Some((Txid::from_bytes([3; 32]), 7)),
-            reason: "closed \"cooperatively\"".into(),
-            height: 9,
-            txids: vec![Txid::from_bytes([4; 32])],
-        };
-        assert_eq!(Closing::decode(&closing.encode(), 5), Some(closing.clone()));
-        let bare = Closing { peer: None, funding: None, ..closing };
-        assert_eq!(Closing::decode(&bare.encode(), 5), Some(bare));
-    }
-
-    #[test]
-    fn only_a_missing_height_is_made_up() {
-        let id = ChannelId::from_bytes([7; 32]).to_string();
-        let load = |key: &str, bytes: &str| ClosingBook::load(&[(key.into(), bytes.into())], 5);
-        let old = r#"{"value_sat":1,"reason":"","txids":[]}"#;
-        let book = load(&id, old).unwrap();
-        assert!(book.0.values().all(|closing| closing.height == 5) && book.0.len() == 1);
-        let damaged = [
-            "{}",
-            "\u{ff}",
-            r#"{"value_sat":1,"reason":"","txids":["x"]}"#,
-            r#"{"value_sat":1,"reason":"","txids":[],"height":"9"}"#,
-            r#"{"value_sat":1,"reason":"","txids":[],"peer":"x"}"#,
-            r#"{"value_sat":1,"reason":"","txids":[],"funding":[]}"#,
-        ];
-        for bytes in damaged {
-            assert_eq!(load(&id, bytes).err(), Some(id.clone()), "{bytes}");
-        }
-        assert_eq!(load("x", old).err(), Some("x".into()));
     }
 }
