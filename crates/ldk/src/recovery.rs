@@ -8,6 +8,7 @@ use crate::Ldk;
 use bitcoin::block::Header;
 use bitcoin::secp256k1::{All, PublicKey, Secp256k1};
 use bitcoin::{CompressedPublicKey, OutPoint, ScriptBuf, TxOut};
+use lightning::chain::channelmonitor::ANTI_REORG_DELAY;
 use lightning::chain::transaction::{OutPoint as LdkOutPoint, TransactionData};
 use lightning::chain::{BlockLocator, Listen};
 use lightning::ln::chan_utils::{
@@ -17,8 +18,9 @@ use lightning::sign::{
     ChannelSigner, KeysManager, SignerProvider, SpendableOutputDescriptor, StaticPaymentOutputDescriptor,
 };
 use lightning::types::features::ChannelTypeFeatures;
+use lightning::util::sweep::TrackedSpendableOutput;
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 /// LDK has a thousand such keys, and picks one by a hash of the channel's own number: so many
 /// numbers are tried to find one that leads to a key.
@@ -33,11 +35,12 @@ pub(crate) struct Recovery {
     found: Mutex<Vec<Found>>,
 }
 
-/// An output, and what the transaction that made it spent.
+/// An output, what the transaction that made it spent, and the height of its block.
 struct Found {
     spends: Vec<OutPoint>,
     outpoint: OutPoint,
     output: TxOut,
+    height: u32,
 }
 
 impl Recovery {
@@ -51,6 +54,21 @@ impl Recovery {
             cooperative.extend(keys.get_shutdown_scriptpubkey().map(|script| script.into_inner()));
         }
         Recovery { keys, secp, to_remote, cooperative, found: Mutex::default() }
+    }
+
+    /// The height after which it must see all blocks again at a start, if the wallet has seen all up to
+    /// `height`: what was found and not handed over is in memory only. `None` if it looks for nothing.
+    pub(crate) fn begins_after(&self, height: u32) -> Option<u32> {
+        (!self.to_remote.is_empty()).then(|| height.saturating_sub(ANTI_REORG_DELAY))
+    }
+
+    /// What no reorg is expected to undo any more.
+    fn take_buried(&self, height: u32) -> Vec<Found> {
+        self.found().extract_if(.., |found| height + 1 >= found.height + ANTI_REORG_DELAY).collect()
+    }
+
+    fn found(&self) -> MutexGuard<'_, Vec<Found>> {
+        self.found.lock().expect("no panic while it is held")
     }
 
     /// How LDK spends an output; `None` if no channel number leads to its key.
@@ -102,7 +120,7 @@ fn pays(script: &ScriptBuf, key: &PublicKey) -> Option<ChannelTypeFeatures> {
 }
 
 impl Listen for Recovery {
-    fn filtered_block_connected(&self, _: &Header, transactions: &TransactionData, _: u32) {
+    fn filtered_block_connected(&self, _: &Header, transactions: &TransactionData, height: u32) {
         if self.to_remote.is_empty() {
             return;
         }
@@ -110,27 +128,28 @@ impl Listen for Recovery {
             for (vout, output) in (0..).zip(&tx.output) {
                 let script = &output.script_pubkey;
                 if self.to_remote.contains(script) || self.cooperative.contains(script) {
-                    self.found.lock().expect("no panic while it is held").push(Found {
+                    self.found().push(Found {
                         spends: tx.input.iter().map(|input| input.previous_output).collect(),
                         outpoint: OutPoint { txid: tx.compute_txid(), vout },
                         output: output.clone(),
+                        height,
                     });
                 }
             }
         }
     }
 
-    /// A sweep of what is gone never confirms.
-    fn blocks_disconnected(&self, _: BlockLocator) {}
+    fn blocks_disconnected(&self, fork_point: BlockLocator) {
+        self.found().retain(|found| found.height <= fork_point.height);
+    }
 }
 
 impl Ldk {
-    /// Hands what was found of lost channels to the sweeper; known channels sweep for themselves.
+    /// Hands what was found of lost channels to the sweeper, which must never have an output twice, nor
+    /// one that a reorg may take away: all that it has goes into one transaction.
     pub(crate) fn sweep_recovered(&mut self) {
-        let found = std::mem::take(&mut *self.recovery.found.lock().expect("no panic while it is held"));
-        let lost =
-            found.iter().filter(|found| !found.spends.iter().any(|spent| self.fundings.contains_key(spent)));
-        for found in lost {
+        let found = self.recovery.take_buried(self.node.manager.current_best_block().height);
+        for found in found.iter().filter(|found| !self.sweeps_itself(found)) {
             let Some(descriptor) = self.recovery.descriptor(found) else {
                 tracing::warn!(outpoint = %found.outpoint, "an output of a lost channel has no key of this version");
                 continue;
@@ -141,6 +160,19 @@ impl Ldk {
             // Our store takes every write; it cannot fail here.
             debug_assert!(tracked.is_ok());
         }
+    }
+
+    /// Known channels hand over what they pay out: their closings, and later their claims, which go to
+    /// the same scripts.
+    fn sweeps_itself(&self, found: &Found) -> bool {
+        let monitors = || self.node.monitor.list_monitors().into_iter();
+        let watched = |id| self.node.monitor.get_monitor(id).map(|one| one.get_outputs_to_watch());
+        let watches = |txid| monitors().filter_map(|id| watched(id).ok()).flatten().any(|(of, _)| of == txid);
+        let tracked = self.node.sweeper.tracked_spendable_outputs();
+        let swept =
+            |one: &TrackedSpendableOutput| one.descriptor.spendable_outpoint().into_bitcoin_outpoint();
+        found.spends.iter().any(|spent| self.fundings.contains_key(spent) || watches(spent.txid))
+            || tracked.iter().any(|one| swept(one) == found.outpoint)
     }
 }
 
@@ -177,13 +209,34 @@ mod tests {
                 output: vec![output.clone()],
             };
             let outpoint = OutPoint { txid: funding.compute_txid(), vout: 0 };
-            let found = Found { spends: vec![], outpoint, output };
+            let found = Found { spends: vec![], outpoint, output, height: 1 };
             let descriptor = recovery.descriptor(&found).expect("one of our keys");
             let swept = consensus::serialize(&sweep(&keys, &descriptor));
             bitcoinconsensus::verify(script.as_bytes(), 50_000, &swept, None, 0).expect("a valid spend");
         }
         let foreign = TxOut { value: Amount::from_sat(50_000), script_pubkey: stranger() };
         let outpoint = OutPoint { txid: Txid::all_zeros(), vout: 0 };
-        assert!(recovery.descriptor(&Found { spends: vec![], outpoint, output: foreign }).is_none());
+        assert!(
+            recovery.descriptor(&Found { spends: vec![], outpoint, output: foreign, height: 1 }).is_none()
+        );
+    }
+
+    /// A reorg may take it away until then, and it would be in every sweep for ever.
+    #[test]
+    fn what_is_found_is_taken_once_it_is_buried() {
+        let keys = Arc::new(KeysManager::new(&[7; 32], 1, 2, true));
+        let recovery = Recovery::new(keys.clone(), true);
+        let script_pubkey = keys.get_destination_script([0; 32]).expect("a script");
+        let output = vec![TxOut { value: Amount::from_sat(50_000), script_pubkey }];
+        let block = bitcoin::constants::genesis_block(bitcoin::Network::Regtest);
+        let tx = bitcoin::Transaction { output, ..block.txdata[0].clone() };
+        let at = |height| BlockLocator::new(block.block_hash(), height);
+        recovery.filtered_block_connected(&block.header, &[(0, &tx)], 100);
+        recovery.filtered_block_connected(&block.header, &[(0, &tx)], 101);
+        recovery.blocks_disconnected(at(100));
+        assert!(recovery.take_buried(104).is_empty());
+        let heights: Vec<u32> = recovery.take_buried(105).iter().map(|found| found.height).collect();
+        assert_eq!(heights, [100]);
+        assert!(recovery.take_buried(200).is_empty(), "once, and not what was disconnected");
     }
 }

@@ -158,7 +158,7 @@ impl Ldk {
         let manager = bench.manager(state.get(MANAGER), &monitors, &tip)?;
         let sweeper = bench.sweeper(stored.take(SWEEPER), &tip)?;
         let recovery = Recovery::new(bench.keys.clone(), bench.config.birthday_height.is_some());
-        let tip = bench.replay(&monitors, &sweeper, &recovery)?;
+        let tip = bench.replay(&monitors, &sweeper, &recovery, &tip)?;
         let fundings = fundings(&monitors);
         bench.load_monitors(monitors)?;
         bench.free_lost_fundings(&fundings);

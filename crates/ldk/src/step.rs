@@ -277,6 +277,7 @@ impl Ldk {
                 }
                 ChainEvent::Disconnected { fork_point } => {
                     self.node.wallet.blocks_disconnected(*fork_point);
+                    self.recovery.blocks_disconnected(*fork_point);
                     self.node.monitor.blocks_disconnected(*fork_point);
                     self.node.manager.blocks_disconnected(*fork_point);
                     self.node.sweeper.blocks_disconnected(*fork_point);

@@ -224,14 +224,17 @@ impl Bench {
         monitors: &[ChannelMonitor],
         sweeper: &Sweeper,
         recovery: &Recovery,
+        tip: &BlockLocator,
     ) -> Result<SyncedTip, StartError> {
+        let seen = self.wallet.best_block();
+        let recovered = match recovery.begins_after(seen.height) {
+            Some(height) => self.chain.locator(height.min(tip.height))?,
+            None => seen,
+        };
         let watchers: Vec<Replay<'_>> =
             monitors.iter().map(|monitor| Replay { monitor, bench: self }).collect();
-        let mut listeners: Vec<(BlockLocator, &dyn Listen)> = vec![
-            (self.wallet.best_block(), &*self.wallet),
-            (self.wallet.best_block(), recovery),
-            (sweeper.current_best_block(), sweeper),
-        ];
+        let mut listeners: Vec<(BlockLocator, &dyn Listen)> =
+            vec![(seen, &*self.wallet), (recovered, recovery), (sweeper.current_best_block(), sweeper)];
         for watcher in &watchers {
             listeners.push((watcher.monitor.current_best_block(), watcher));
         }
