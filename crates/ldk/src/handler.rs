@@ -29,6 +29,8 @@ pub struct Handler<C> {
     gate: Mutex<Gate>,
     /// Read by whatever brings a new channel to LDK's monitors.
     funding: RwLock<()>,
+    /// A new channel's monitor may be in LDK's queue.
+    monitor_queued: AtomicBool,
     /// A channel was taken up again with its peer since this was last asked.
     reestablished: AtomicBool,
 }
@@ -49,6 +51,7 @@ impl<C: ChannelMessageHandler> Handler<C> {
             interpreter,
             gate: Mutex::default(),
             funding: RwLock::default(),
+            monitor_queued: AtomicBool::new(false),
             reestablished: AtomicBool::new(false),
         }
     }
@@ -95,8 +98,22 @@ impl<C: ChannelMessageHandler> Handler<C> {
         self.funding.write().expect("no panic while it is held")
     }
 
+    /// Whether a new channel's monitor may be in LDK's queue, which gets no blocks there: it would miss
+    /// one, and LDK panics when a monitor is told of the end of a block that it has not seen. Ask it, and
+    /// connect blocks, while fundings are held.
+    pub(crate) fn has_monitor_queued(&self) -> bool {
+        self.monitor_queued.load(Ordering::Acquire)
+    }
+
+    /// Whatever is queued now leaves the queue before the next block; whether something may have been.
+    pub(crate) fn monitors_leave_queue(&self) -> bool {
+        self.monitor_queued.swap(false, Ordering::AcqRel)
+    }
+
     fn funding(&self) -> RwLockReadGuard<'_, ()> {
-        self.funding.read().expect("no panic while it is held")
+        let guard = self.funding.read().expect("no panic while it is held");
+        self.monitor_queued.store(true, Ordering::Release);
+        guard
     }
 
     /// Whether channels may have become usable since the last call.

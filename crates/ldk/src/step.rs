@@ -5,8 +5,8 @@ use crate::convert::{channel_id, ldk_preimage, txid};
 use crate::persist::STATE;
 use crate::wallet::Payout;
 use crate::{Ldk, Uncommitted};
-use bitcoin::FeeRate;
-use lightning::chain::Listen;
+use bitcoin::{Block, FeeRate};
+use lightning::chain::{BlockLocator, Listen};
 use lightning::events::{Event, EventsProvider, ReplayEvent};
 use lightning::util::ser::Writeable;
 use sponte_engine::backend::{
@@ -180,6 +180,10 @@ impl Ldk {
     fn seal_manager(&mut self) {
         let no_new_monitor = self.node.handler.hold_fundings();
         let updates = self.node.monitor.pending_operation_count();
+        if self.node.handler.monitors_leave_queue() {
+            // Blocks wait for that.
+            (self.waker)();
+        }
         let changed = self.node.manager.get_and_clear_needs_persistence();
         if updates > 0 || changed || std::mem::take(&mut self.manager_due) {
             self.node.persister.put(STATE, MANAGER, self.node.manager.encode());
@@ -261,48 +265,69 @@ impl Ldk {
         Ok(CoinsSent { txid: txid(sent.tx.compute_txid()), amount: sent.amount, fee: sent.fee })
     }
 
-    /// Blocks go to all who watch, in order; each gets every block.
+    /// Blocks go to all who watch, in order; each gets every block. A new monitor must be with the others
+    /// first, which it is once this step is sealed.
     fn take_chain_events(&mut self) {
+        let handler = self.node.handler.clone();
         for _ in 0..BLOCKS_PER_POLL {
-            let Some(event) = self.next_chain_event() else { return };
-            match event {
-                ChainEvent::BlockConnected { block, height } => {
-                    self.node.wallet.block_connected(&block, height);
-                    self.recovery.block_connected(&block, height);
-                    self.node.monitor.block_connected(&block, height);
-                    self.node.manager.block_connected(&block, height);
-                    self.node.sweeper.block_connected(&block, height);
-                    self.note_transactions(block.txdata.iter());
-                    self.chain_moved();
-                }
-                ChainEvent::Disconnected { fork_point } => {
-                    self.node.wallet.blocks_disconnected(*fork_point);
-                    self.recovery.blocks_disconnected(*fork_point);
-                    self.node.monitor.blocks_disconnected(*fork_point);
-                    self.node.manager.blocks_disconnected(*fork_point);
-                    self.node.sweeper.blocks_disconnected(*fork_point);
-                    self.chain_moved();
-                }
-                ChainEvent::Mempool { new, gone } => {
-                    if self.node.wallet.apply_mempool(new, gone) {
-                        self.bumps.forget();
-                    }
-                    self.watch_wallet();
-                }
-                ChainEvent::Tip { .. } => self.watch_wallet(),
-                ChainEvent::Status(Ok(())) => {
-                    if std::mem::take(&mut self.chain_troubled) {
-                        tracing::info!("bitcoind answers again");
-                    }
-                }
-                ChainEvent::Status(Err(error)) => {
-                    self.chain_troubled = true;
-                    tracing::warn!(error, "waiting for bitcoind");
-                }
+            let no_new_monitor = handler.hold_fundings();
+            if handler.has_monitor_queued() {
+                return;
             }
+            let Some(event) = self.next_chain_event() else { return };
+            match &event {
+                ChainEvent::BlockConnected { block, height } => self.connect_block(block, *height),
+                ChainEvent::Disconnected { fork_point } => self.disconnect_blocks(**fork_point),
+                _ => {}
+            }
+            drop(no_new_monitor);
+            self.follow(event);
         }
         // More may wait; it is taken after this step's commit is on its way.
         (self.waker)();
+    }
+
+    fn connect_block(&self, block: &Block, height: u32) {
+        self.node.wallet.block_connected(block, height);
+        self.recovery.block_connected(block, height);
+        self.node.monitor.block_connected(block, height);
+        self.node.manager.block_connected(block, height);
+        self.node.sweeper.block_connected(block, height);
+    }
+
+    fn disconnect_blocks(&self, fork_point: BlockLocator) {
+        self.node.wallet.blocks_disconnected(fork_point);
+        self.recovery.blocks_disconnected(fork_point);
+        self.node.monitor.blocks_disconnected(fork_point);
+        self.node.manager.blocks_disconnected(fork_point);
+        self.node.sweeper.blocks_disconnected(fork_point);
+    }
+
+    /// What follows from an event that all who watch have seen.
+    fn follow(&mut self, event: ChainEvent) {
+        match event {
+            ChainEvent::BlockConnected { block, .. } => {
+                self.note_transactions(block.txdata.iter());
+                self.chain_moved();
+            }
+            ChainEvent::Disconnected { .. } => self.chain_moved(),
+            ChainEvent::Mempool { new, gone } => {
+                if self.node.wallet.apply_mempool(new, gone) {
+                    self.bumps.forget();
+                }
+                self.watch_wallet();
+            }
+            ChainEvent::Tip { .. } => self.watch_wallet(),
+            ChainEvent::Status(Ok(())) => {
+                if std::mem::take(&mut self.chain_troubled) {
+                    tracing::info!("bitcoind answers again");
+                }
+            }
+            ChainEvent::Status(Err(error)) => {
+                self.chain_troubled = true;
+                tracing::warn!(error, "waiting for bitcoind");
+            }
+        }
     }
 
     /// After a block or a reorg: sweeps that are due, closings that are done.

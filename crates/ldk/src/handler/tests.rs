@@ -398,7 +398,8 @@ fn no_channel_is_funded_while_fundings_are_held() {
     let (outer, noted) = (Arc::downgrade(&handler), holdable.clone());
     let note = move || {
         let outer = outer.upgrade().expect("it called");
-        noted.lock().expect("unpoisoned").push(outer.funding.try_write().is_ok());
+        let holdable = outer.funding.try_write().is_ok();
+        noted.lock().expect("unpoisoned").push((holdable, outer.has_monitor_queued()));
     };
     assert!(handler.inner.within.set(Box::new(note)).is_ok());
     let created = FundingCreated {
@@ -408,9 +409,12 @@ fn no_channel_is_funded_while_fundings_are_held() {
         signature: signature(),
     };
     let signed = FundingSigned { channel_id: ChannelId([1; 32]), signature: signature() };
+    assert!(!handler.has_monitor_queued());
     handler.handle_funding_created(peer(1), &created);
+    assert!(handler.monitors_leave_queue() && !handler.monitors_leave_queue());
     handler.handle_funding_signed(peer(1), &signed);
-    assert_eq!(*holdable.lock().expect("unpoisoned"), [false, false]);
+    assert!(handler.has_monitor_queued());
+    assert_eq!(*holdable.lock().expect("unpoisoned"), [(false, true), (false, true)]);
     drop(handler.hold_fundings());
 }
 
