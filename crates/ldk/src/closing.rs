@@ -1,8 +1,10 @@
 //! Channels that end: what is waited for, what comes home, when nothing is left.
 
 mod book;
+mod spends;
 
 pub(crate) use book::ClosingBook;
+pub(crate) use spends::FundingSpends;
 
 use crate::Ldk;
 use crate::convert::{channel_id, ldk_channel_id, node_id, sat, txid};
@@ -126,7 +128,8 @@ impl Ldk {
             return;
         }
         seen.push(txid);
-        if let Some(mut closing) = self.closing.0.get(&channel).cloned() {
+        let unknown = |closing: &&Closing| !closing.txids.contains(&txid);
+        if let Some(mut closing) = self.closing.0.get(&channel).filter(unknown).cloned() {
             closing.txids.push(txid);
             self.closing.put(channel, closing, &self.node.persister);
         }

@@ -9,7 +9,7 @@ mod bench;
 
 use crate::bumps::Bumps;
 use crate::chain::{ChainError, ChainOptions, ChainSource};
-use crate::closing::ClosingBook;
+use crate::closing::{ClosingBook, FundingSpends};
 use crate::convert::channel_id;
 use crate::cooperative::CooperativeCloses;
 use crate::htlcs::Htlcs;
@@ -158,14 +158,15 @@ impl Ldk {
         let manager = bench.manager(state.get(MANAGER), &monitors, &tip)?;
         let sweeper = bench.sweeper(stored.take(SWEEPER), &tip)?;
         let recovery = Recovery::new(bench.keys.clone(), bench.config.birthday_height.is_some());
-        let tip = bench.replay(&monitors, &sweeper, &recovery, &tip)?;
         let fundings = fundings(&monitors);
+        let spends = FundingSpends::of(fundings.clone());
+        let tip = bench.replay(&monitors, &sweeper, &recovery, &spends, &tip)?;
         bench.load_monitors(monitors)?;
         bench.free_lost_fundings(&fundings);
         let interpreter = Interpreter::new(seed.node_secret(), bench.keys.clone(), htlcs, sent);
         let answers = Arc::new(Answers::new(waker.clone()));
         let (node, chain_source, config) = bench.parts(manager, sweeper, interpreter, answers.clone());
-        Ok(Ldk {
+        let mut ldk = Ldk {
             events: vec![],
             later: Later::default(),
             feed: None,
@@ -206,7 +207,9 @@ impl Ldk {
             chain_source,
             runtime,
             waker,
-        })
+        };
+        ldk.note_spends(spends);
+        Ok(ldk)
     }
 
     /// The manager's own blocks, after the events that its monitors had buffered. The others
@@ -215,14 +218,17 @@ impl Ldk {
         let Some(from) = self.start_tip.take() else { return Ok(()) };
         let from = from.locator();
         let manager: &ChannelManager = &self.node.manager;
+        let spends = FundingSpends::of(self.fundings.clone());
         let listeners: Vec<(BlockLocator, &dyn Listen)> = vec![
             (manager.current_best_block(), manager),
             (from, &*self.node.monitor),
             (from, &*self.node.wallet),
             (from, &self.recovery),
             (from, &*self.node.sweeper),
+            (from, &spends),
         ];
         let tip = self.chain_source.synchronize(listeners)?;
+        self.note_spends(spends);
         self.feed = Some(self.chain_source.run(tip, self.waker.clone())?);
         self.chain_moved();
         Ok(())

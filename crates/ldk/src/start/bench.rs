@@ -2,6 +2,7 @@
 
 use super::{StartError, unreadable};
 use crate::chain::{ChainSource, SyncedTip};
+use crate::closing::FundingSpends;
 use crate::entropy::Entropy;
 use crate::gossip::Gossip;
 use crate::handler::Handler;
@@ -224,6 +225,7 @@ impl Bench {
         monitors: &[ChannelMonitor],
         sweeper: &Sweeper,
         recovery: &Recovery,
+        spends: &FundingSpends,
         tip: &BlockLocator,
     ) -> Result<SyncedTip, StartError> {
         let seen = self.wallet.best_block();
@@ -238,6 +240,8 @@ impl Bench {
         for watcher in &watchers {
             listeners.push((watcher.monitor.current_best_block(), watcher));
         }
+        let heights = monitors.iter().map(|monitor| monitor.current_best_block());
+        listeners.extend(heights.min_by_key(|at| at.height).map(|lowest| (lowest, spends as &dyn Listen)));
         Ok(self.chain.synchronize(listeners)?)
     }
 
