@@ -7,6 +7,7 @@
 
 use crate::Ldk;
 use crate::chain::{COOPERATIVE_CLOSE, Package, REBROADCAST_BLOCKS};
+use crate::convert::ldk_channel_id;
 use crate::persist::Persister;
 use bitcoin::Transaction;
 use bitcoin::consensus::encode::{deserialize, serialize};
@@ -50,14 +51,15 @@ impl CooperativeCloses {
         self.0.insert(id, close);
     }
 
-    fn forget_before(&mut self, height: u32, persister: &Persister) {
-        self.0.retain(|id, close| {
-            let recent = close.height >= height;
-            if !recent {
-                persister.delete(COOPERATIVE, &id.to_string());
-            }
-            recent
-        });
+    /// Those that it forgets.
+    fn forget_before(&mut self, height: u32, persister: &Persister) -> Vec<ChannelId> {
+        let old = self.0.iter().filter(|(_, close)| close.height < height);
+        let old: Vec<ChannelId> = old.map(|(id, _)| *id).collect();
+        for id in &old {
+            persister.delete(COOPERATIVE, &id.to_string());
+            self.0.remove(id);
+        }
+        old
     }
 }
 
@@ -100,10 +102,20 @@ impl Ldk {
         self.cooperative.0.contains_key(&id)
     }
 
-    /// After a block: what is confirmed by now, or will never be.
+    /// After a block: what is confirmed by now is forgotten. What is not will hardly be, as nobody can raise
+    /// its fee: then our commitment transaction takes its place, whose fee can be. LDK does that by itself
+    /// only at a start.
     pub(crate) fn forget_cooperative_closes(&mut self) {
         let height = self.node.manager.current_best_block().height;
-        self.cooperative.forget_before(height.saturating_sub(REBROADCAST_BLOCKS), &self.node.persister);
+        let before = height.saturating_sub(REBROADCAST_BLOCKS);
+        for id in self.cooperative.forget_before(before, &self.node.persister) {
+            let Ok(monitor) = self.node.monitor.get_monitor(ldk_channel_id(id)) else { continue };
+            if self.awaits_its_end(id) {
+                tracing::warn!(channel = %id, "its closing transaction does not confirm: it is closed by force");
+                let node = &self.node;
+                monitor.broadcast_latest_holder_commitment_txn(&node.broadcaster, &node.fees, &node.log);
+            }
+        }
     }
 }
 
@@ -199,9 +211,8 @@ mod tests {
         let mut loaded = CooperativeCloses::load(&stored(&closes)).unwrap();
         assert_eq!(loaded.0, closes.0);
         assert_eq!(loaded.0[&id].height, 100);
-        loaded.forget_before(100, &persister);
-        assert_eq!(loaded.0.len(), 1);
-        loaded.forget_before(101, &persister);
+        assert_eq!(loaded.forget_before(100, &persister), []);
+        assert_eq!(loaded.forget_before(101, &persister), [id]);
         assert!(loaded.0.is_empty());
         assert_eq!(persister.take().0.entries.len(), 1, "it is deleted");
     }

@@ -96,7 +96,7 @@ impl Ldk {
     }
 
     /// Nothing of it was ever seen in the chain.
-    fn awaits_its_end(&self, id: ChannelId) -> bool {
+    pub(crate) fn awaits_its_end(&self, id: ChannelId) -> bool {
         let balances = self.claimable(id);
         !balances.is_empty() && balances.iter().all(waits_for_its_close)
     }

@@ -10,8 +10,8 @@ use super::package::BlockSummary;
 
 /// For how many blocks a package is rebroadcast before it is given up.
 ///
-/// LDK announces its own transactions again for as long as they matter, so this bounds only what
-/// nobody cares for any more.
+/// LDK announces its own transactions again for as long as they matter, but for cooperative closes,
+/// which a forced close follows then; so this bounds only what nobody cares for any more.
 pub const REBROADCAST_BLOCKS: u32 = 144;
 /// Packages kept at once; the oldest yields.
 const MAX_KEPT: usize = 1000;

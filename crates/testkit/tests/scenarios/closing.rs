@@ -153,6 +153,25 @@ async fn a_cooperative_close_survives_a_restart_of_everybody() {
     money_is_home(&net, &alice, &bob).await;
 }
 
+/// Its fee cannot be raised, that of a commitment transaction can.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cooperative_close_that_does_not_confirm_becomes_a_forced_one() {
+    let net = Net::start().await;
+    let (alice, bob) = pair(&net).await;
+    let channel = alice.channels().await[0].id;
+    bob.close(channel, false).await.expect("it closes");
+    net.mempool_holds(1).await;
+    until("both to be closing", async || {
+        let both = [alice.channel(channel).await?, bob.channel(channel).await?];
+        both.iter().all(|channel| channel.state == ChannelState::Closing).then_some(())
+    })
+    .await;
+    net.chain().forget_mempool().await;
+    // Longer than it is announced, and too fast for it to be announced meanwhile.
+    net.mine_and_sync(146, &[&alice, &bob]).await;
+    money_is_home(&net, &alice, &bob).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_forced_close_brings_the_money_home() {
     let net = Net::start().await;
@@ -165,6 +184,28 @@ async fn a_forced_close_brings_the_money_home() {
     .await;
     assert!(closing.waiting_for.is_some() && closing.to_come.to_sat() > 0, "{closing:?}");
     net.mempool_holds(1).await;
+    money_is_home(&net, &alice, &bob).await;
+}
+
+/// Who was away is told which transaction closed the channel, too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_close_that_was_slept_through_is_listed_with_its_transaction() {
+    let net = Net::start().await;
+    let (alice, mut bob) = pair(&net).await;
+    let channel = alice.channels().await[0].id;
+    bob.stop().await;
+    alice.close(channel, true).await.expect("it closes");
+    net.mempool_holds(1).await;
+    net.mine_and_sync(2, &[&alice]).await;
+    let closed_by = &alice.channel(channel).await.expect("it is closing").closing_txids;
+    assert_eq!(closed_by.len(), 1);
+    bob.run().await;
+    let closing = bob.channel(channel).await.expect("it is closing");
+    assert_eq!((closing.state, &closing.closing_txids), (ChannelState::Closing, closed_by));
+    bob.stop().await;
+    bob.run().await;
+    let closing = bob.channel(channel).await.expect("it is closing");
+    assert_eq!(&closing.closing_txids, closed_by, "once");
     money_is_home(&net, &alice, &bob).await;
 }
 
