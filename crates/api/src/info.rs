@@ -40,9 +40,9 @@ pub struct Info {
     /// What all usable channels can send together.
     #[serde(with = "json::msat")]
     pub sendable_msat: Msat,
-    /// The most that one payment can send, its fee included: it is one part, in one channel.
+    /// The most that one part can send, its fee included: it goes through one channel.
     #[serde(with = "json::msat")]
-    pub sendable_in_one_payment_msat: Msat,
+    pub sendable_in_one_part_msat: Msat,
     /// What they can receive together.
     #[serde(with = "json::msat")]
     pub receivable_msat: Msat,

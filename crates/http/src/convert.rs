@@ -252,7 +252,7 @@ pub(crate) fn info(info: NodeInfo, warnings: Vec<api::Warning>) -> api::Info {
         channels_usable: info.channels_usable,
         channels: info.channels,
         sendable_msat: info.sendable,
-        sendable_in_one_payment_msat: info.sendable_in_one_part,
+        sendable_in_one_part_msat: info.sendable_in_one_part,
         receivable_msat: info.receivable,
         wallet: balance(info.balance),
         graph_nodes: info.graph_nodes,

@@ -15,12 +15,12 @@ pub async fn execute(context: &Context) -> CommandResult {
     Ok(Done::Well)
 }
 
-/// Several channels together send more than one payment can.
+/// Several channels together send more than one part can.
 fn sendable(info: &Info) -> String {
-    let (all, once) = (info.sendable_msat, info.sendable_in_one_payment_msat);
+    let (all, once) = (info.sendable_msat, info.sendable_in_one_part_msat);
     match all == once {
         true => show::amount(all),
-        false => format!("{}, at most {} in one payment", show::amount(all), show::amount(once)),
+        false => format!("{}, at most {} in one part", show::amount(all), show::amount(once)),
     }
 }
 
