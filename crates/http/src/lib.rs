@@ -1,6 +1,6 @@
 //! HTTP routes of sponte: JSON in, JSON out, on loopback.
 //!
-//! [`serve`] puts a running node behind a listener; what its paths and bodies are is documented
+//! [`Api`] puts a node behind a listener; what its paths and bodies are is documented
 //! in [`sponte_api`]. Every request carries the node's token. What a request asks for is given to
 //! the node's [`Handle`](sponte_node::Handle), and every answer is durable when it comes; lists
 //! are read from the ledger.
@@ -22,5 +22,5 @@ mod warnings;
 
 pub use router::router;
 pub use routes::receive::{defaults as receive_defaults, to_engine as receive_policy};
-pub use serve::serve;
+pub use serve::Api;
 pub use state::Stopping;

@@ -6,8 +6,11 @@ use common::{Served, TOKEN, friend, sat};
 use proptest::prelude::*;
 use reqwest::{Method, StatusCode};
 use sponte_api::{ClientError, Code, ErrorBody, OpenChannelRequest, WalletSendRequest};
+use sponte_http::Api;
 use sponte_proto::{ChannelId, Msat, PaymentId};
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::net::TcpListener;
 
 async fn send(
     served: &Served,
@@ -41,6 +44,30 @@ async fn a_stranger_learns_nothing() {
             assert_eq!(body.error.code, Code::Unauthorized);
         }
     }
+}
+
+/// Nobody hangs on a node that waits for bitcoind.
+#[tokio::test]
+async fn a_node_that_starts_says_so() {
+    let served = Served::start().await;
+    let (api, listener) =
+        (Arc::new(Api::new(TOKEN)), TcpListener::bind("127.0.0.1:0").await.expect("a port"));
+    let url = format!("http://{}/v1/info", listener.local_addr().expect("bound"));
+    let serving = api.clone();
+    tokio::spawn(async move { serving.serve(listener, std::future::pending()).await });
+    let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let ask = async |token| client.get(&url).bearer_auth(token).send().await.expect("answered");
+
+    assert_eq!(ask("wrong").await.status(), 401);
+    let answer = ask(TOKEN).await;
+    assert_eq!(answer.status(), 503);
+    let body: ErrorBody = answer.json().await.expect("the one shape");
+    assert_eq!(body.error.code, Code::Busy);
+    assert!(body.error.message.contains("starting"), "{}", body.error.message);
+    // The same connection.
+    api.node_runs(served.node.handle());
+    assert_eq!(ask(TOKEN).await.status(), 200);
+    assert_eq!(ask("wrong").await.status(), 401);
 }
 
 #[tokio::test]

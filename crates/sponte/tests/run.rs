@@ -5,8 +5,8 @@ mod common;
 use common::process::{Chain, Process, run_command, until};
 use common::{run, sponte};
 use std::fs;
-use std::io::{Seek, SeekFrom, Write};
-use std::net::TcpListener;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 
 fn regtest_node() -> tempfile::TempDir {
@@ -123,6 +123,29 @@ fn who_waits_for_bitcoind_can_be_stopped() {
     assert!(line.contains("waiting for bitcoind"), "{line}");
     node.stop();
     run(dir.path(), &["info"]).failed(10);
+}
+
+/// Programs have the address from the configuration.
+#[test]
+fn who_asks_while_it_waits_for_bitcoind_is_told() {
+    let dir = regtest_node();
+    let free = || TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("bound").to_string();
+    let (api, url) = (free(), format!("http://{}", free()));
+    let mut command = sponte(dir.path());
+    command.arg("--dir").arg(dir.path().join("node")).args(["run", "--json", "--bitcoind-url", &url]);
+    command.args(["--listen", "127.0.0.1:0", "--http-listen", &api]);
+    command.args(["--bitcoind-user", "sponte", "--bitcoind-password", "sponte"]);
+    let mut node = Process::start(command);
+    node.wait_for_log("waiting for bitcoind");
+
+    let token = fs::read_to_string(dir.path().join("node/token")).expect("made by init");
+    let mut stream = TcpStream::connect(&api).expect("it listens");
+    let head = format!("Authorization: Bearer {}\r\nHost: {api}\r\nConnection: close", token.trim());
+    write!(stream, "GET /v1/info HTTP/1.1\r\n{head}\r\n\r\n").expect("it reads");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("it answers");
+    assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("\"code\":\"busy\""), "{answer}");
+    node.stop();
 }
 
 #[test]

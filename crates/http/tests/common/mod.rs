@@ -12,7 +12,7 @@ use backend::{Played, Shared};
 pub use sending::{REFUSING, SILENT};
 use sponte_api::Client;
 use sponte_engine::{Config, NodeSecret};
-use sponte_http::serve;
+use sponte_http::Api;
 use sponte_node::Node;
 use sponte_proto::{Msat, NodeId, Preimage, Records, Sat};
 use sponte_store::{Options, Store};
@@ -59,7 +59,9 @@ impl Served {
             let stopped = async move {
                 let _ = stopped.await;
             };
-            serve(listener, handle, TOKEN, stopped).await
+            let api = Api::new(TOKEN);
+            api.node_runs(handle);
+            api.serve(listener, stopped).await
         });
         Served { address, node, shared, stop: Some(stop), server, _store: store, _dir: dir }
     }

@@ -14,6 +14,7 @@ use clap::Args;
 use serde::Serialize;
 use sponte_api::Code;
 use sponte_engine::backend::Admin;
+use sponte_http::Api;
 use sponte_node::Handle;
 use sponte_store::{Failpoints, Store};
 use std::io::ErrorKind;
@@ -68,14 +69,32 @@ pub async fn execute(context: Context, args: RunArgs) -> CommandResult {
     // From here on the folder is ours: an address of an earlier process is stale.
     forget_address(&context)?;
     let listener = bind(config.api_listen).await?;
-    let Some(started) = start_or_stop(&context, store, &config, &extras, &stop).await? else {
-        return Ok(Done::Well);
+    let api = Api::new(&token);
+    let (tell, told) = oneshot::channel::<()>();
+    let stopped = async move {
+        // A sender that is gone says the same.
+        let _ = told.await;
     };
-    let served = serve(&context, listener, &token, &started, &stop).await;
-    let ended = finish(&context, started, &stop).await;
+    let address = listener.local_addr().map_err(|why| broken(&why))?;
+    let mut started = None;
+    let node = async {
+        let starting = start_or_stop(&context, store, &config, &extras, &stop);
+        let ran = run(&context, starting, &stop, &mut started, &api, address).await;
+        drop(tell);
+        ran
+    };
+    let (served, ran) = tokio::join!(api.serve(listener, stopped), node);
+    let ended = match started {
+        Some(started) => finish(&context, started, &stop).await,
+        None => Ok(()),
+    };
     // What ended the node says more than what that did to the server.
-    ended.and(served)?;
+    ended.and(ran).and(served.map_err(|why| broken(&why)))?;
     Ok(Done::Well)
+}
+
+fn broken(why: &std::io::Error) -> Failure {
+    Failure::new(Code::Internal, format!("the API failed: {why}; start again"))
 }
 
 fn token(context: &Context) -> Result<String, Failure> {
@@ -127,36 +146,26 @@ async fn start_or_stop(
     }
 }
 
-/// Serves the API until somebody stops the node, or the node stops by itself.
-async fn serve(
+/// Starts the node, lets requests reach it, and waits until somebody stops it or it stops by itself.
+async fn run(
     context: &Context,
-    listener: TcpListener,
-    token: &str,
-    started: &Started,
+    starting: impl Future<Output = Result<Option<Started>, Failure>>,
     stop: &Stop,
+    started: &mut Option<Started>,
+    api: &Api,
+    address: SocketAddr,
 ) -> Result<(), Failure> {
-    let broken =
-        |why: std::io::Error| Failure::new(Code::Internal, format!("the API failed: {why}; start again"));
-    let address = listener.local_addr().map_err(broken)?;
+    *started = starting.await?;
+    let Some(started) = started else { return Ok(()) };
     let handle = started.node.handle();
-    let (tell, told) = oneshot::channel::<()>();
-    let stopped = async move {
-        // A sender that is gone says the same.
-        let _ = told.await;
-    };
-    let server = sponte_http::serve(listener, handle.clone(), token, stopped);
-    let until = async {
-        say(context, &handle, address).await?;
-        tokio::select! {
-            () = stop.asked() => {}
-            // Its message is asked for when it is finished.
-            _ = started.node.wait() => {}
-        }
-        drop(tell);
-        Ok(())
-    };
-    let (served, said) = tokio::join!(server, until);
-    served.map_err(broken).and(said)
+    api.node_runs(handle.clone());
+    say(context, &handle, address).await?;
+    tokio::select! {
+        () = stop.asked() => {}
+        // Its message is asked for when it is finished.
+        _ = started.node.wait() => {}
+    }
+    Ok(())
 }
 
 /// Tells clients where the API is, then people.

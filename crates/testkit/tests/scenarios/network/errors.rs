@@ -15,7 +15,9 @@ const WAIT: Duration = Duration::from_secs(60);
 async fn api(node: &TestNode) -> Client {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("bound").to_string();
-    tokio::spawn(sponte_http::serve(listener, node.handle(), TOKEN, std::future::pending()));
+    let api = sponte_http::Api::new(TOKEN);
+    api.node_runs(node.handle());
+    tokio::spawn(async move { api.serve(listener, std::future::pending()).await });
     Client::new(&address, TOKEN).expect("a client")
 }
 
