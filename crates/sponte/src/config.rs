@@ -214,10 +214,14 @@ fn endpoint(url: Option<String>, network: Network) -> Result<(String, u16), Fail
 
 type AuthSettings = (Option<String>, Option<Secret>, Option<PathBuf>);
 
-/// Flags and variables together go before the file: a cookie by flag takes the place of a
-/// password in the file.
+/// Flags and variables together go before the file: a cookie by flag takes the place of a password in the
+/// file, a user or a password that of a cookie. A password by variable goes with a user in the file.
 fn auth(flags: AuthSettings, file: AuthSettings, network: Network) -> Result<BitcoindAuth, Failure> {
-    let chosen = if flags == (None, None, None) { file } else { flags };
+    let chosen = match flags {
+        (None, None, None) => file,
+        (user, password, None) => (user.or(file.0), password.or(file.1), None),
+        cookie => cookie,
+    };
     match chosen {
         (Some(user), Some(password), None) => Ok(BitcoindAuth::Password(user, password)),
         (None, None, Some(cookie)) => Ok(BitcoindAuth::Cookie(cookie)),
@@ -347,6 +351,17 @@ mod tests {
         assert!(message(NodeFlags::default(), "[bitcoind]\npassword = \"p\"").contains("without its user"));
         let both = "[bitcoind]\nuser = \"u\"\npassword = \"p\"\ncookie = \"/c\"";
         assert!(message(NodeFlags::default(), both).contains("both set"));
+
+        let secret = || NodeFlags { bitcoind_password: Some(Secret("q".into())), ..NodeFlags::default() };
+        for file in ["[bitcoind]\nuser = \"u\"", password, both] {
+            let config = resolve(Network::Regtest, secret(), file).expect("good");
+            assert_eq!(
+                config.bitcoind.auth,
+                BitcoindAuth::Password("u".into(), Secret("q".into())),
+                "{file}"
+            );
+        }
+        assert!(message(secret(), "[bitcoind]\ncookie = \"/c\"").contains("without its user"));
     }
 
     #[test]

@@ -165,7 +165,7 @@ network = "{network}"
 # Your own bitcoind (no pruning below the wallet's birthday, no wallet needed).
 # url = "http://127.0.0.1:{rpc}"
 # Either rpcuser and rpcpassword, or the cookie file that bitcoind writes by itself; both are refused.
-# If flags or variables say any of the three, none of them is taken from here.
+# A cookie by flag or variable takes the place of user and password here, those that of a cookie here.
 # user = ""
 # password = ""
 # cookie = "(bitcoind's own place for it)"
