@@ -18,6 +18,9 @@ pub enum ParseAmountError {
     /// Digits below one millisatoshi.
     #[error("`{0}` is finer than one msat")]
     TooFine(String),
+    /// Digits below one satoshi, where the chain is paid.
+    #[error("`{0}` is finer than one sat: the chain has whole ones only")]
+    NotWholeSat(String),
     /// More than the money supply.
     #[error("`{0}` is more than 21,000,000 btc")]
     TooLarge(String),
@@ -60,9 +63,13 @@ impl FromStr for Sat {
 
     /// As [`Msat`], but refuses what is not a whole number of satoshi.
     fn from_str(text: &str) -> Result<Sat, ParseAmountError> {
-        let msat: Msat = text.parse()?;
+        let not_whole = || ParseAmountError::NotWholeSat(text.to_owned());
+        let msat: Msat = text.parse().map_err(|why| match why {
+            ParseAmountError::TooFine(_) => not_whole(),
+            why => why,
+        })?;
         if !msat.to_msat().is_multiple_of(1000) {
-            return Err(ParseAmountError::TooFine(text.to_owned()));
+            return Err(not_whole());
         }
         Ok(msat.truncate_to_sat())
     }
@@ -99,7 +106,7 @@ mod tests {
         for text in ["", "sat", ".5sat", "5.sat", "1.2.3sat", "-1sat", "1 sat", "1SAT", "1e3sat", "٣sat"] {
             assert!(matches!(parse(text), ParseAmountError::Malformed(_)), "{text}");
         }
-        assert!("1500msat".parse::<Sat>().is_err());
+        assert!(matches!("1500msat".parse::<Sat>(), Err(ParseAmountError::NotWholeSat(_))));
     }
 
     proptest! {

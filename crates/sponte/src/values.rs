@@ -171,12 +171,7 @@ impl FromStr for Coins {
 
 /// An amount on the chain.
 pub fn sat(text: &str) -> Result<Sat, String> {
-    text.parse().map_err(|why| match why {
-        ParseAmountError::TooFine(_) => {
-            format!("`{text}` is finer than one sat: the chain has whole ones only")
-        }
-        why => why.to_string(),
-    })
+    text.parse().map_err(|why: ParseAmountError| why.to_string())
 }
 
 /// Satoshi per virtual byte, up to three decimal places, as satoshi per 1,000 virtual bytes.
