@@ -245,7 +245,13 @@ impl Ldk {
         let Some(id) = known else {
             return reply(Err(Refusal::new(RefusalKind::NotFound, "no such peer: see `sponte peer list`")));
         };
-        self.peers.known.remove(&id);
+        if let Some(known) = self.peers.known.remove(&id) {
+            let message = "it was disconnected meanwhile: connect again";
+            known
+                .waiting
+                .into_iter()
+                .for_each(|reply| reply(Err(Refusal::new(RefusalKind::Conflict, message))));
+        }
         self.node.persister.delete(PEERS, &node_id(&id).to_string());
         self.node.peers.disconnect_by_node_id(id);
         reply(Ok(()));

@@ -121,3 +121,24 @@ async fn a_withdrawal_that_nobody_would_relay_keeps_its_coins() {
     net.mempool_holds(1).await;
     alice.audited().await;
 }
+
+/// Whoever waits for a connection is told that another caller gave it up.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_that_is_given_up_is_told_as_that() {
+    let net = Net::start().await;
+    let (alice, bob) = (net.node("alice").await, net.node("bob").await);
+    // It takes connections, and never says a word.
+    let mute = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let (id, address) = (bob.id(), mute.local_addr().expect("bound").to_string());
+    let (connecting, giving_up) = (alice.handle(), alice.handle());
+    let connect = connecting.admin(move |reply| Admin::Connect(id, address, reply));
+    let give_up = async {
+        let (_stream, _) = mute.accept().await.expect("she connects");
+        giving_up.admin(move |reply| Admin::Disconnect(id, reply)).await.expect("she knows it");
+    };
+    let (connected, ()) = tokio::join!(connect, give_up);
+    let refused = connected.expect_err("nobody is there").to_string();
+    assert!(refused.contains("disconnected meanwhile: connect again"), "{refused}");
+    alice.audited().await;
+    bob.audited().await;
+}
