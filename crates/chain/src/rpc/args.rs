@@ -112,15 +112,15 @@ impl Args {
         }
     }
 
-    /// A whole number of 32 bits.
-    pub(crate) fn int(&self, index: usize) -> Result<i32, RpcError> {
+    /// A whole number, in the range of its type.
+    pub(crate) fn int<T: TryFrom<i64>>(&self, index: usize) -> Result<T, RpcError> {
         let value = self.value(index).unwrap_or(&Value::Null);
         if !value.is_number() {
             return Err(self.wrong_type(index, value, "number"));
         }
         value
             .as_i64()
-            .and_then(|number| i32::try_from(number).ok())
+            .and_then(|number| T::try_from(number).ok())
             .ok_or_else(|| RpcError::new(MISC, "JSON integer out of range"))
     }
 

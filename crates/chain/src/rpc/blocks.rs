@@ -17,7 +17,7 @@ pub(super) fn getbestblockhash(call: &mut Call<'_>) -> Result<Value, RpcError> {
 }
 
 pub(super) fn getblockhash(call: &mut Call<'_>) -> Result<Value, RpcError> {
-    let height = call.args.int(0)?;
+    let height: i32 = call.args.int(0)?;
     let hash = u32::try_from(height).ok().and_then(|h| call.regtest.chain().block_hash_at(h));
     match hash {
         Some(hash) => Ok(json!(hash.to_string())),
@@ -81,6 +81,7 @@ fn header_json(chain: &Chain, node: &BlockNode) -> Value {
         "mediantime": node.median_time_secs,
         "nonce": header.nonce,
         "bits": format!("{:08x}", header.bits.to_consensus()),
+        "target": format!("{:064x}", header.target()),
         "difficulty": header.difficulty_float(),
         "chainwork": format!("{:064x}", node.chainwork),
         "nTx": node.block.txdata.len(),

@@ -26,7 +26,7 @@ const FEE_RATE: usize = 9;
 const VERBOSE: usize = 10;
 
 pub(super) fn generatetoaddress(call: &mut Call<'_>) -> Result<Value, RpcError> {
-    let count = u32::try_from(call.args.int(0)?).unwrap_or(0);
+    let count = u32::try_from(call.args.int::<i32>(0)?).unwrap_or(0);
     let address = call.args.address(1, "Error: Invalid address")?;
     let script = address.script_pubkey();
     let hashes = call

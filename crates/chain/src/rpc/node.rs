@@ -18,6 +18,8 @@ pub(super) fn getblockchaininfo(call: &mut Call<'_>) -> Result<Value, RpcError> 
         "blocks": tip.height,
         "headers": tip.height,
         "bestblockhash": tip.hash.to_string(),
+        "bits": format!("{:08x}", tip.header().bits.to_consensus()),
+        "target": format!("{:064x}", tip.header().target()),
         "difficulty": tip.header().difficulty_float(),
         "time": tip.header().time,
         "mediantime": tip.median_time_secs,
@@ -53,7 +55,7 @@ pub(super) fn getnetworkinfo(call: &mut Call<'_>) -> Result<Value, RpcError> {
 }
 
 pub(super) fn estimatesmartfee(call: &mut Call<'_>) -> Result<Value, RpcError> {
-    let target = call.args.int(0)?;
+    let target: i32 = call.args.int(0)?;
     if !(1..=MAX_CONF_TARGET).contains(&target) {
         let message = format!("Invalid conf_target, must be between 1 and {MAX_CONF_TARGET}");
         return Err(RpcError::new(INVALID_PARAMETER, message));

@@ -78,8 +78,7 @@ fn find_in_block<'a>(call: &'a Call<'_>, txid: bitcoin::Txid) -> Result<Found<'a
 
 pub(super) fn gettxout(call: &mut Call<'_>) -> Result<Value, RpcError> {
     let txid = call.args.txid(0, "txid")?;
-    let vout = u32::try_from(call.args.int(1)?)
-        .map_err(|_| RpcError::new(super::error::MISC, "JSON integer out of range"))?;
+    let vout: u32 = call.args.int(1)?;
     let include_mempool = call.args.flag(2, true)?;
     let chain = call.regtest.chain();
     let outpoint = OutPoint { txid, vout };

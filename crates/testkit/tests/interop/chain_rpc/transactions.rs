@@ -49,6 +49,8 @@ async fn outputs(both: &mut Both) {
         json!(["$confirmed.id", 0, false]),
         json!(["$confirmed.id", 99]),
         json!(["$confirmed.id", -1]),
+        json!(["$confirmed.id", u32::MAX]),
+        json!(["$confirmed.id", u64::from(u32::MAX) + 1]),
         json!(["$confirmed.id", "0"]),
         json!(["$confirmed.id"]),
         json!(["$waiting.id", 0]),
