@@ -51,6 +51,8 @@ pub enum Outcome {
     Settled,
     /// The sender says so, and the receiver knows of nothing or says so too.
     Failed,
+    /// The receiver holds it, and it has not ended for the sender.
+    Held,
     /// The sender says that it failed, and the receiver that she gave it back.
     Canceled,
     /// Not ended, or they contradict each other.
@@ -70,6 +72,7 @@ impl Ledgers {
         match (self.sender, self.receiver) {
             (Some(State::Settled), Some(State::Settled)) => Outcome::Settled,
             (Some(State::Failed), None | Some(State::Failed)) => Outcome::Failed,
+            (Some(State::Pending), Some(State::Held)) => Outcome::Held,
             (Some(State::Failed), Some(State::Canceled)) => Outcome::Canceled,
             _ => Outcome::Unclear,
         }
@@ -183,6 +186,7 @@ mod tests {
         assert_eq!(of(settled, settled), Outcome::Settled);
         assert_eq!(of(failed, None), Outcome::Failed);
         assert_eq!(of(failed, Some(State::Canceled)), Outcome::Canceled);
+        assert_eq!(of(pending, Some(State::Held)), Outcome::Held);
         for (sender, receiver) in [
             (settled, None),
             (settled, pending),
