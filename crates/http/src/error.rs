@@ -164,12 +164,14 @@ impl From<JsonRejection> for ApiError {
 
 impl From<QueryRejection> for ApiError {
     fn from(rejection: QueryRejection) -> ApiError {
-        ApiError::new(Code::InvalidRequest, rejection.body_text())
+        let message = format!("{}; see the API's documentation", rejection.body_text());
+        ApiError::new(Code::InvalidRequest, message)
     }
 }
 
 impl From<PathRejection> for ApiError {
     fn from(rejection: PathRejection) -> ApiError {
-        ApiError::new(Code::InvalidRequest, rejection.body_text())
+        let message = format!("{}; see the API's documentation", rejection.body_text());
+        ApiError::new(Code::InvalidRequest, message)
     }
 }

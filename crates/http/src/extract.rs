@@ -40,8 +40,8 @@ impl<T: FromStr<Err: Display>, S: Send + Sync> FromRequestParts<S> for Id<T> {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Id<T>, ApiError> {
         let Path(text) = Path::<String>::from_request_parts(parts, state).await?;
-        text.parse()
-            .map(Id)
-            .map_err(|why| ApiError::new(Code::InvalidRequest, format!("the id in the path is none: {why}")))
+        text.parse().map(Id).map_err(|why| {
+            ApiError::new(Code::InvalidRequest, format!("the id in the path is none: {why}; correct it"))
+        })
     }
 }
