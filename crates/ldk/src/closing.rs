@@ -62,9 +62,9 @@ impl Ldk {
         else {
             return;
         };
+        let refusal = Refusal::new(RefusalKind::Unavailable, not_opened(&reason));
+        self.refuse_opening(user_channel_id, refusal);
         let reason = plain(&reason);
-        let message = format!("the channel was not opened: {reason}");
-        self.refuse_opening(user_channel_id, Refusal::new(RefusalKind::Unavailable, message));
         self.node.handler.forget(id);
         let funded = channel_funding_txo.filter(|funding| self.has_monitor(id, funding));
         let ours = funded.is_some_and(|funding| self.our_fundings.remove(&funding.txid));
@@ -289,6 +289,16 @@ fn wait_for_balance(balance: &Balance, height: u32) -> String {
         Balance::CounterpartyRevokedOutputClaimable { .. } => {
             "our claim of what the peer tried to steal".into()
         }
+    }
+}
+
+/// Why a channel does not come to be, and what to do.
+fn not_opened(reason: &ClosureReason) -> String {
+    match reason {
+        ClosureReason::CounterpartyForceClosed { peer_msg } => {
+            format!("the peer refused the channel ({peer_msg}): ask for another value, or another peer")
+        }
+        other => format!("the channel was not opened ({}): try again", plain(other)),
     }
 }
 
