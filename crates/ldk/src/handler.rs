@@ -4,7 +4,8 @@
 //! kind that LDK does not know is [translated](crate::translate), and an `update_fail_htlc` of such
 //! an HTLC may have another reason than LDK's. What comes back for HTLCs of ours is read as it passes.
 //!
-//! Two messages are held back. A [`shutdown`](shutdowns) waits for HTLCs that were promised before it. And LDK sends `funding_signed` before the new channel's monitor is durable. A
+//! Two messages are held back. A [`shutdown`](shutdowns) waits for HTLCs that were promised before it. And
+//! LDK sends `funding_signed` before the new channel's monitor is durable. A
 //! peer that has it may broadcast the funding transaction, and after a crash nobody here would know
 //! the channel; so it leaves only after the commit that holds the monitor (law 1), and is dropped if
 //! the connection is lost meanwhile: the peer then forgets the channel, as BOLT 2 has it.
