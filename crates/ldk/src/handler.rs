@@ -5,9 +5,8 @@
 //! an HTLC may have another reason than LDK's. What comes back for HTLCs of ours is read as it passes.
 //!
 //! Two messages are held back. A [`shutdown`](shutdowns) waits for HTLCs that were promised before it. And
-//! LDK sends `funding_signed` before the new channel's monitor is durable. A
-//! peer that has it may broadcast the funding transaction, and after a crash nobody here would know
-//! the channel; so it leaves only after the commit that holds the monitor (law 1), and is dropped if
+//! LDK sends `funding_signed` before the new channel's monitor is durable. A peer that has it may
+//! broadcast the funding transaction, and after a crash nobody here would know the channel; so it leaves only after the commit that holds the monitor (law 1), and is dropped if
 //! the connection is lost meanwhile: the peer then forgets the channel, as BOLT 2 has it.
 
 mod shutdowns;

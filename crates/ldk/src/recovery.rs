@@ -7,7 +7,7 @@
 use crate::Ldk;
 use bitcoin::block::Header;
 use bitcoin::secp256k1::{All, PublicKey, Secp256k1};
-use bitcoin::{CompressedPublicKey, OutPoint, ScriptBuf, TxOut};
+use bitcoin::{CompressedPublicKey, OutPoint, ScriptBuf, TxOut, Txid};
 use lightning::chain::channelmonitor::ANTI_REORG_DELAY;
 use lightning::chain::transaction::{OutPoint as LdkOutPoint, TransactionData};
 use lightning::chain::{BlockLocator, Listen};
@@ -18,7 +18,6 @@ use lightning::sign::{
     ChannelSigner, KeysManager, SignerProvider, SpendableOutputDescriptor, StaticPaymentOutputDescriptor,
 };
 use lightning::types::features::ChannelTypeFeatures;
-use lightning::util::sweep::TrackedSpendableOutput;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -149,7 +148,15 @@ impl Ldk {
     /// one that a reorg may take away: all that it has goes into one transaction.
     pub(crate) fn sweep_recovered(&mut self) {
         let found = self.recovery.take_buried(self.node.manager.current_best_block().height);
-        for found in found.iter().filter(|found| !self.sweeps_itself(found)) {
+        if found.is_empty() {
+            return;
+        }
+        let (watched, tracked) = (self.watched_by_monitors(), self.in_the_sweeper());
+        // Known channels hand over what they pay out: their closings, and later their claims, which go to
+        // the same scripts.
+        let is_theirs = |spent: &OutPoint| self.fundings.contains_key(spent) || watched.contains(&spent.txid);
+        let lost = |one: &&Found| !one.spends.iter().any(is_theirs) && !tracked.contains(&one.outpoint);
+        for found in found.iter().filter(lost) {
             let Some(descriptor) = self.recovery.descriptor(found) else {
                 tracing::warn!(outpoint = %found.outpoint, "an output of a lost channel has no key of this version");
                 continue;
@@ -162,17 +169,16 @@ impl Ldk {
         }
     }
 
-    /// Known channels hand over what they pay out: their closings, and later their claims, which go to
-    /// the same scripts.
-    fn sweeps_itself(&self, found: &Found) -> bool {
-        let monitors = || self.node.monitor.list_monitors().into_iter();
-        let watched = |id| self.node.monitor.get_monitor(id).map(|one| one.get_outputs_to_watch());
-        let watches = |txid| monitors().filter_map(|id| watched(id).ok()).flatten().any(|(of, _)| of == txid);
-        let tracked = self.node.sweeper.tracked_spendable_outputs();
-        let swept =
-            |one: &TrackedSpendableOutput| one.descriptor.spendable_outpoint().into_bitcoin_outpoint();
-        found.spends.iter().any(|spent| self.fundings.contains_key(spent) || watches(spent.txid))
-            || tracked.iter().any(|one| swept(one) == found.outpoint)
+    /// Transactions of known channels that may be spent: fundings, commitments, second stages.
+    fn watched_by_monitors(&self) -> HashSet<Txid> {
+        let monitors = self.node.monitor.list_monitors().into_iter();
+        let monitors = monitors.filter_map(|id| self.node.monitor.get_monitor(id).ok());
+        monitors.flat_map(|monitor| monitor.get_outputs_to_watch()).map(|(txid, _)| txid).collect()
+    }
+
+    fn in_the_sweeper(&self) -> HashSet<OutPoint> {
+        let tracked = self.node.sweeper.tracked_spendable_outputs().into_iter();
+        tracked.map(|one| one.descriptor.spendable_outpoint().into_bitcoin_outpoint()).collect()
     }
 }
 
@@ -180,7 +186,7 @@ impl Ldk {
 mod tests {
     use super::*;
     use bitcoin::hashes::Hash;
-    use bitcoin::{Amount, Txid, WPubkeyHash, absolute, consensus, transaction};
+    use bitcoin::{Amount, WPubkeyHash, absolute, consensus, transaction};
     use lightning::sign::OutputSpender;
 
     fn stranger() -> ScriptBuf {

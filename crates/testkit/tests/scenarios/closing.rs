@@ -119,6 +119,14 @@ async fn a_busy_channel_closes_together() {
     closed_together(&net, &alice, &bob, channel).await;
 }
 
+async fn both_are_closing(alice: &TestNode, bob: &TestNode, channel: ChannelId) {
+    until("both to be closing", async || {
+        let both = [alice.channel(channel).await?, bob.channel(channel).await?];
+        both.iter().all(|channel| channel.state == ChannelState::Closing).then_some(())
+    })
+    .await;
+}
+
 /// Nor does it become a forced one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cooperative_close_survives_a_restart_of_everybody() {
@@ -131,11 +139,7 @@ async fn a_cooperative_close_survives_a_restart_of_everybody() {
     bob.close(channel, false).await.expect("it closes");
     net.mempool_holds(1).await;
     let closing = net.chain().mempool_txids().await;
-    until("both to be closing", async || {
-        let both = [alice.channel(channel).await?, bob.channel(channel).await?];
-        both.iter().all(|channel| channel.state == ChannelState::Closing).then_some(())
-    })
-    .await;
+    both_are_closing(&alice, &bob, channel).await;
     let coins = alice.balance().await.confirmed;
     alice.stop().await;
     bob.stop().await;
@@ -161,11 +165,7 @@ async fn a_cooperative_close_that_does_not_confirm_becomes_a_forced_one() {
     let channel = alice.channels().await[0].id;
     bob.close(channel, false).await.expect("it closes");
     net.mempool_holds(1).await;
-    until("both to be closing", async || {
-        let both = [alice.channel(channel).await?, bob.channel(channel).await?];
-        both.iter().all(|channel| channel.state == ChannelState::Closing).then_some(())
-    })
-    .await;
+    both_are_closing(&alice, &bob, channel).await;
     net.chain().forget_mempool().await;
     // Longer than it is announced, and too fast for it to be announced meanwhile.
     net.mine_and_sync(146, &[&alice, &bob]).await;

@@ -44,6 +44,10 @@ async fn the_seed_alone_finds_what_a_peer_pays_out_of_a_lost_channel() {
     bob.run().await;
     alice.close(channel, true).await.expect("it closes");
     net.mempool_holds(1).await;
+    net.mine_and_sync(1, &[&alice, &bob]).await;
+    // What he has found and not swept is not stored.
+    bob.stop().await;
+    bob.run().await;
 
     let home = until("the money of the lost channel", async || {
         net.mine_and_sync(1, &[&alice, &bob]).await;
